@@ -1,0 +1,73 @@
+"""Headrace: incremental, reproducible, explained batch pipelines for machine learning, on Luigi.
+
+The map, bottom up (imports point downward only):
+
+    errors     every expected failure, with its exit code
+    values/    pure: digest, partition, contract, aggregate, table and model identity, codec
+    store/     bytes at rest: storage, repository
+    build/     making values; the floor that knows Luigi: task, patterns, engine, run, fingerprint
+    cli        plan, why, show, log
+
+A pipeline is written with the names below. They are looked up when first used: importing this package loads
+nothing, so that a service and a no-op stay quick.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.build.configuration import use_defaults
+    from pipeline.build.dataset import Dataset
+    from pipeline.build.invoke import run
+    from pipeline.build.loading import load
+    from pipeline.build.parameter import DatesParameter, DaysParameter
+    from pipeline.build.patterns import Map, Merge, Task
+    from pipeline.build.result import Conserved
+    from pipeline.build.sources import Snapshot, Source
+    from pipeline.build.task import Input
+    from pipeline.values.aggregate import Aggregate, Moments, Tally
+    from pipeline.values.check import Check
+    from pipeline.values.contract import Column, Contract
+    from pipeline.values.partition import Interval, Window
+
+_HOME = {
+    "Aggregate": "pipeline.values.aggregate",
+    "Check": "pipeline.values.check",
+    "Column": "pipeline.values.contract",
+    "Conserved": "pipeline.build.result",
+    "Contract": "pipeline.values.contract",
+    "Dataset": "pipeline.build.dataset",
+    "DatesParameter": "pipeline.build.parameter",
+    "DaysParameter": "pipeline.build.parameter",
+    "Input": "pipeline.build.task",
+    "Interval": "pipeline.values.partition",
+    "Map": "pipeline.build.patterns",
+    "Merge": "pipeline.build.patterns",
+    "Moments": "pipeline.values.aggregate",
+    "Snapshot": "pipeline.build.sources",
+    "Source": "pipeline.build.sources",
+    "Tally": "pipeline.values.aggregate",
+    "Task": "pipeline.build.patterns",
+    "Window": "pipeline.values.partition",
+    "load": "pipeline.build.loading",
+    "run": "pipeline.build.invoke",
+    "use_defaults": "pipeline.build.configuration",
+}
+
+__all__ = [  # noqa: RUF022 - in the order of _HOME, which a test compares
+    "Aggregate", "Check", "Column", "Conserved", "Contract", "Dataset", "DatesParameter",
+    "DaysParameter", "Input", "Interval", "Map", "Merge", "Moments", "Snapshot", "Source", "Tally",
+    "Task", "Window", "load", "run", "use_defaults",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Look a public name up in its home (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

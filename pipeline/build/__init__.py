@@ -1,0 +1,1 @@
+"""The floor that makes values, and the only one that knows Luigi."""

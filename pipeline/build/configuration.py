@@ -1,0 +1,66 @@
+"""Luigi's configuration, with defaults that suit a batch job under cron and never override the user's.
+
+Luigi's own defaults exit 0 when a task failed and look for a scheduler on a port. Each option here is set
+only where no configuration file has set it. A project adds its own file of defaults with `use_defaults`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from luigi.configuration import get_config
+
+from pipeline.errors import ConfigurationError
+
+LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "core": {
+        "local_scheduler": "true",
+        "log_level": "WARNING",  # Luigi's own chatter doubles the time of a run; ours says what was done
+    },
+    "worker": {"check_complete_on_run": "true"},
+    "retcode": {
+        "already_running": "10",
+        "missing_data": "20",
+        "not_run": "25",
+        "task_failed": "30",
+        "scheduling_error": "35",
+        "unhandled_exception": "40",
+    },
+}
+SECTION = "headrace"
+
+
+def use_defaults(file: Path, root: Path) -> None:
+    """Take each option of a file that nothing has set yet; `%(root)s` in it stands for a folder."""
+    parser = configparser.ConfigParser(defaults={"root": str(root)})
+    try:
+        with file.open(encoding="utf-8") as lines:
+            parser.read_file(lines)
+        options = {name: dict(parser.items(name)) for name in parser.sections()}
+    except (OSError, configparser.Error) as error:
+        raise ConfigurationError(f"{file} can't be read as a configuration: {error}") from None
+    for section in options.values():
+        section.pop("root")
+    set_absent(options)
+
+
+def set_absent(options: Mapping[str, Mapping[str, str]]) -> None:
+    """Set options that no configuration has."""
+    config = get_config()
+    for section, values in options.items():
+        for name, value in values.items():
+            if not config.has_option(section, name):
+                config.set(section, name, value)
+
+
+def setting(name: str, default: str) -> str:
+    """An option of the `[headrace]` section."""
+    return str(get_config().get(SECTION, name, default))
+
+
+def folder(name: str, default: str) -> Path:
+    """A folder of the `[headrace]` section; a relative one is below the working directory."""
+    return Path(os.path.expanduser(setting(name, default))).absolute()

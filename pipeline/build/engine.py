@@ -1,0 +1,229 @@
+"""Bringing actions up to date, in this process: find the record, or build, and commit in groups.
+
+The one place in which something is built. Whoever decides hands over `Work`; what comes back says for each
+partition what it is now. Values are acknowledged (found by others, used by consumers) only once their group
+is durable.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.build.action import Action
+from pipeline.clock import stopwatch
+from pipeline.build.finder import Finder, Work, done
+from pipeline.build.outcome import How, Outcome, Output, State
+from pipeline.build.progress import Progress
+from pipeline.build.result import Made
+from pipeline.errors import BlobDamaged, MissingData, RecordDamaged, StoreError
+from pipeline.store.repository import Commit, Draft, record_folder
+from pipeline.values.digest import Digest, digest_bytes
+
+if TYPE_CHECKING:
+    from pipeline.build.session import Session
+
+log = logging.getLogger("headrace")
+
+_UNTOUCHED = Outcome(State.UNKNOWN, cause="only another partition was asked for")
+GROUP_BYTES = 64 << 20
+GROUP_PARTITIONS = 128
+GROUP_SECONDS = 10.0
+
+
+@dataclass
+class Report:
+    """What one stage did in this run, for the ledger."""
+
+    builds: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+
+
+class Engine(Finder):
+    """Finds or builds the actions of one stage."""
+
+    def __init__(
+        self, session: Session, task: str, check_blobs: bool = False, only: Digest | None = None
+    ) -> None:
+        super().__init__(session, task, check_blobs, only)
+        self.report = Report()
+        self.healed: Outcome | None = None
+        """With `only`: what became of that action. Nothing else is built."""
+        self._group: list[tuple[Work, Draft]] = []
+        self._group_bytes = 0
+        self._flushed_at = stopwatch()
+
+    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
+        """Each action's outcome; partitions that another run builds meanwhile are waited for."""
+        outcomes: dict[str, Outcome] = {}
+        wanted = [work for work in works if not self._found(work, outcomes)]
+        if self._only is not None:
+            wanted = [work for work in wanted if work.action.key == self._only]
+        with Progress(self.task, len(wanted)) as progress:
+            while wanted:
+                try:
+                    wanted = [work for work in wanted if not self._try(work, outcomes, progress)]
+                finally:
+                    self._flush(outcomes)
+                if wanted:
+                    log.info("%s: waiting for %d that another run builds", self.task, len(wanted))
+                    self.session.wait(0.5)
+        self.history.save()
+        self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
+        return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
+
+    def _found(self, work: Work, outcomes: dict[str, Outcome]) -> bool:
+        outcome = self.find(work.action)
+        if outcome is not None:
+            outcomes[work.action.partition] = outcome
+        return outcome is not None
+
+    def _try(self, work: Work, outcomes: dict[str, Outcome], progress: Progress) -> bool:
+        """Build, unless somebody else is at it."""
+        if not self.session.claims.take(work.action.key):
+            return self._found(work, outcomes)
+        if not self._found(work, outcomes):  # nobody finished it before the claim was ours
+            self._clear(work.action)
+            self._build(work, outcomes)
+        progress.step()
+        return True
+
+    def _clear(self, action: Action) -> None:
+        """Move damage aside that would be in the way of what is built now."""
+        try:
+            record = self.repository.record(action.task, action.key)
+        except RecordDamaged as error:
+            self.report.alarms.append(str(error))
+            self.repository.set_aside_records(action.task, action.key, self.session.run_id)
+            return
+        for blob in self.lost_blobs(record) if record else []:
+            self.repository.set_aside(blob, self.session.run_id)
+
+    def _build(self, work: Work, outcomes: dict[str, Outcome]) -> None:
+        action, reasons = work.action, self.why(work.action)
+        log.debug("building %s: %s", action.label, "; ".join(reasons))
+        started_at, began = self.session.clock(), stopwatch()
+        try:
+            made = work.make()
+            draft, output = self._draft(action, made, reasons, started_at.isoformat(), began)
+        except StoreError as error:
+            if not isinstance(error, BlobDamaged):
+                raise
+            self._fail(work, error, outcomes)
+        except Exception as error:
+            self._fail(work, error, outcomes)
+        else:
+            outcomes[action.partition] = Outcome(State.DONE, output, action.key, How.BUILT)
+            self._group.append((work, draft))
+            self._group_bytes += sum(map(len, draft.blobs.values()))
+            if self._is_due():
+                self._flush(outcomes)
+
+    def _fail(self, work: Work, error: Exception, outcomes: dict[str, Outcome]) -> None:
+        action, cause = work.action, f"{type(error).__name__}: {error}"
+        log.error("%s failed: %s", action.label, cause)
+        missing = isinstance(error, MissingData)
+        outcomes[action.partition] = Outcome(State.FAILED, cause=cause, missing=missing)
+        self.history.failed(action, cause)
+        self.report.failures.append(
+            {
+                "task": self.task,
+                "partition": action.partition,
+                "cause": cause,
+                "missing": missing,
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        )
+
+    def _draft(
+        self, action: Action, made: Made, reasons: list[str], started_at: str, began: float
+    ) -> tuple[Draft, Output]:
+        from pipeline.values.codec import encode
+
+        outputs, blobs = {}, {}
+        for name, value in {"value": made.value, "rejected": made.rejected}.items():
+            if name == "rejected" and value is None:
+                continue
+            encoded = encode(value)
+            blob = digest_bytes(encoded.data)
+            blobs[blob] = encoded.data
+            outputs[name] = Output(
+                encoded.digest, blob, len(encoded.data), encoded.codec, encoded.rows
+            )
+        environment = self.session.environment()
+        body = {
+            "recipe": action.recipe(),
+            "outputs": {name: _fields(output) for name, output in outputs.items()},
+            "rows": made.rows,
+            "reason": reasons,
+            "environment": digest_bytes(environment),
+            "run": self.session.run_id,
+            "started_at": started_at,
+            "seconds": round(stopwatch() - began, 6),
+        }
+        blobs[digest_bytes(environment)] = environment
+        blobs[action.code] = self.session.code_blob(action.code)
+        return Draft(action.key, body, blobs), outputs["value"]
+
+    def _is_due(self) -> bool:
+        return (
+            len(self._group) >= GROUP_PARTITIONS
+            or self._group_bytes >= GROUP_BYTES
+            or stopwatch() - self._flushed_at >= GROUP_SECONDS
+        )
+
+    def _flush(self, outcomes: dict[str, Outcome]) -> None:
+        """Make the open group durable, and only then acknowledge it."""
+        group, self._group, self._group_bytes = self._group, [], 0
+        if group:
+            commits = self.repository.commit([draft for _, draft in group])
+            for (work, draft), commit in zip(group, commits, strict=True):
+                self._acknowledge(work, draft, commit, outcomes)
+        self.session.claims.release()
+        self._flushed_at = stopwatch()
+
+    def _acknowledge(
+        self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]
+    ) -> None:
+        action = work.action
+        self.history.stands(action)
+        if commit.differs:
+            self._alarm(action, draft, commit)
+        outcomes[action.partition] = done(commit.record, How.BUILT)
+        self.report.builds.append(
+            {
+                "task": self.task,
+                "step": action.step,
+                "partition": action.partition,
+                "reason": draft.body["reason"],
+                "seconds": draft.body["seconds"],
+                "rows": draft.body["rows"],
+                "key": action.key,
+            }
+        )
+
+    def _alarm(self, action: Action, draft: Draft, commit: Commit) -> None:
+        ours = draft.body["outputs"]["value"]["digest"]
+        first = "the earlier one is lost, ours stands" if commit.is_ours else "the earlier one stands"
+        text = (
+            f"NotReproducible: {action.label} made {Digest(ours).short} where "
+            f"{record_folder(action.task, action.key)} held another value; {first}. "
+            f"Look for threads, clocks, random numbers or unordered sets in its build"
+        )
+        log.warning("%s", text)
+        self.report.alarms.append(text)
+
+
+def _fields(output: Output) -> Mapping[str, Any]:
+    return {
+        "digest": output.digest,
+        "blob": output.blob,
+        "size_bytes": output.size_bytes,
+        "codec": output.codec,
+        "rows": output.rows,
+    }
+

@@ -1,0 +1,147 @@
+"""Landed files: where they are, and what they hold, without reading what has not changed.
+
+A file's fingerprint (the sha256 of its bytes) is kept with its size, times and inode; while these stay, the
+file is not read. An entry that was hashed within the granularity of the file's times is not believed: a
+write in the same instant would leave no trace (git's racy rule). Nothing here ever writes to the landing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.build import configuration
+from pipeline.clock import machine_now_ns
+from pipeline.code.signature import is_racy, of_path
+from pipeline.errors import ConfigurationError, DataError, MissingData
+from pipeline.store.storage import Storage
+from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+
+_DAY = r"(\d{4}-\d{2}-\d{2})"
+
+
+def root() -> Path:
+    """The folder below which the configuration says that files land."""
+    return configuration.folder("landing", "landing")
+
+
+def newest_day() -> datetime.date:
+    """The newest landed day of the files that `[headrace] landed` names."""
+    pattern = configuration.setting("landed", "")
+    if not pattern:
+        raise ConfigurationError(
+            "an interval speaks of `landed`, and no files say what that is: set [headrace] landed to "
+            "their pattern, such as flights/{day}.csv"
+        )
+    days = Files(pattern).days()
+    if not days:
+        raise MissingData(f"nothing has landed as {Files(pattern)}; `landed` has no meaning yet")
+    return max(days)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a pattern such as `flights/{day}.csv`, below the landing unless it is absolute."""
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if "{day}" not in os.path.basename(self.pattern):
+            raise ConfigurationError(
+                f"the pattern {self.pattern!r} has no {{day}} in its file name: write flights/{{day}}.csv"
+            )
+
+    def __str__(self) -> str:
+        return str(root() / self.pattern)
+
+    def path(self, day: datetime.date) -> Path:
+        """Where a day's file is, or would be."""
+        return Path(str(self).replace("{day}", day.isoformat()))
+
+    def days(self) -> list[datetime.date]:
+        """The days for which there is a file, in order."""
+        folder, name = os.path.split(str(self))
+        shape = re.compile(re.escape(name).replace(re.escape("{day}"), _DAY))
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return []
+        found = (shape.fullmatch(each) for each in names)
+        return sorted(day for match in found if match and (day := _day(match[1])))
+
+
+def _day(text: str) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+class Fingerprints:
+    """The fingerprints of one task's files, each read only when its stat changed."""
+
+    def __init__(self, storage: Storage, task: str) -> None:
+        self._storage = storage
+        self._name = f"cache/files/{task}"
+        self._entries: dict[str, list[int | str]] = self._load()
+        self._known: dict[Path, Digest | None] = {}
+
+    def _load(self) -> dict[str, list[int | str]]:
+        try:
+            found = parse_json(self._storage.read(self._name))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def of(self, paths: Iterable[Path]) -> Mapping[Path, Digest | None]:
+        """Each file's digest; None where there is no file. Asked once, answered alike for the run."""
+        changed = False
+        found: dict[Path, Digest | None] = {}
+        for path in paths:
+            if path not in self._known:
+                changed |= self._look(path)
+            found[path] = self._known[path]
+        if changed:
+            self._storage.replace(self._name, canonical_json(self._entries))
+        return found
+
+    def forget(self, path: Path) -> None:
+        """Look at a file again that changed under our hands."""
+        self._known.pop(path, None)
+        self._entries.pop(str(path), None)
+
+    def _look(self, path: Path) -> bool:
+        """Learn one file's digest; True where that was news."""
+        signature = of_path(str(path))
+        if signature is None:
+            self._known[path] = None
+            return self._entries.pop(str(path), None) is not None
+        digest, hashed_at, *known = self._entries.get(str(path), (None, 0))
+        if tuple(known) == signature and not is_racy(signature, int(hashed_at)):
+            self._known[path] = Digest(str(digest))
+            return False
+        hashed_at = machine_now_ns()
+        self._known[path] = digest = digest_bytes(read_whole(path))
+        self._entries[str(path)] = [digest, hashed_at, *signature]
+        return True
+
+
+def read_whole(path: Path) -> bytes:
+    """A landed file's bytes, of one moment; DataError where somebody is still writing it."""
+    for _ in range(3):
+        try:
+            before = of_path(str(path))
+            data = path.read_bytes()
+            if of_path(str(path)) == before and before and len(data) == before[0]:
+                return data
+        except FileNotFoundError:
+            raise DataError(f"{path} was withdrawn while it was read; run again") from None
+        except OSError as error:
+            raise DataError(f"{path} can't be read: {error.strerror}; mend it and run again") from None
+    raise DataError(
+        f"{path} changed while it was read, three times: drop files under another name and rename them"
+    )

@@ -1,0 +1,94 @@
+"""Values out of the store: for builds, and for people in notebooks."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pipeline.build import session as sessions
+from pipeline.build.dataset import Dataset
+from pipeline.build.outcome import Outcome, Seen, State
+from pipeline.build.session import Session
+from pipeline.errors import BlobDamaged, BlobMissing, MissingData, TaskError
+
+if TYPE_CHECKING:
+    from pipeline.build.task import Stage
+
+
+def load(task: Stage, pandas: bool = False) -> Any:
+    """The value of a task that is up to date: of a dated task, the rows of all its days.
+
+    An Arrow table, or with `pandas` a data frame; of a task whose values are no tables, the value, or a
+    mapping from day to value. MissingData says what to run where the value isn't there yet.
+    """
+    from pipeline.build.plan import look
+
+    session = sessions.current()
+    manifest = look(session, task)
+    if not task.partitioned:
+        value = load_outcome(session, task, *next(iter(manifest.outcomes.items())))
+    else:
+        days = dataset(session, task, manifest.outcomes)
+        is_table = any(o.output and o.output.codec.startswith("table/") for o in manifest.outcomes.values())
+        value = days.table() if is_table else dict(days)
+    return value.to_pandas() if pandas else value
+
+
+def arguments(session: Session, task: Stage, seen: dict[str, Seen]) -> dict[str, Any]:
+    """What a build is called with: each input's value by name."""
+    return {name: _argument(session, task.inputs[name].task, one) for name, one in seen.items()}
+
+
+def _argument(session: Session, task: Stage, seen: Seen) -> Any:
+    if not seen.single:
+        return dataset(session, task, seen.outcomes)
+    ((label, outcome),) = seen.outcomes.items()
+    return load_outcome(session, task, label, outcome) if outcome.output else None
+
+
+def dataset(session: Session, task: Stage, outcomes: Any) -> Dataset:
+    """The present days of a dated task, each loaded when asked for."""
+    loaders: dict[date, Callable[[], Any]] = {
+        date.fromisoformat(label): partial(load_outcome, session, task, label, outcome)
+        for label, outcome in outcomes.items()
+        if outcome.state is State.DONE
+    }
+    return Dataset(loaders)
+
+
+def load_outcome(
+    session: Session, task: Stage, label: str, outcome: Outcome, method: str | None = None
+) -> Any:
+    """One partition's value; where its blob is lost or damaged, it is built again first.
+
+    `method` is the one whose value this is: what the task produces, unless it is a step on the way.
+    """
+    from pipeline.values.codec import decode
+
+    if outcome.output is None:
+        raise MissingData(f"{task.task_family} {label} is {outcome.state}: {outcome.cause}")
+    try:
+        data = session.repository.read_blob(outcome.output.blob)
+    except (BlobMissing, BlobDamaged):
+        healed = task.heal(session, label, outcome)
+        return load_outcome(session, task, label, healed, method)
+    codec = outcome.output.codec
+    is_aggregate = codec.startswith("aggregate/")
+    return decode(
+        codec, data, aggregate_class(session, task, method or task.produces) if is_aggregate else None
+    )
+
+
+def aggregate_class(session: Session, task: Stage, method: str) -> Any:
+    """The class of aggregates that a task's method declares to return."""
+    address = session.declared_result(type(task), method)
+    if address is None:
+        raise TaskError(
+            f"{task.task_family}.{method} does not say which aggregate it returns: annotate it, "
+            f"as in `-> DelayCounts`"
+        )
+    module, name = address.split(":")
+    return getattr(importlib.import_module(module), name)

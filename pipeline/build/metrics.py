@@ -1,0 +1,95 @@
+"""A run as a Prometheus text file, for the node exporter's textfile collector.
+
+The instant of the last success is carried over from the file before, so that "cron never ran" and "it fails
+every night" can both be alarmed on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.build import configuration
+from pipeline.build.session import Session
+
+_SUCCESS = "headrace_last_success_timestamp_seconds"
+_HELP = {
+    "headrace_partitions": "Partitions of the last run, by what became of them.",
+    "headrace_rows": "Rows that the last run's builds took in, gave out, rejected and filtered.",
+    "headrace_stage_seconds": "Seconds that the last run spent in each stage.",
+    "headrace_last_run_timestamp_seconds": "When the last run ended.",
+    _SUCCESS: "When a run last ended with nothing failed.",
+}
+_STATES = ("built", "cut off", "failed", "blocked", "found", "hole")
+
+
+def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any]) -> None:
+    """Replace the file `[headrace] metrics`/<Task>.prom, where that folder is configured."""
+    folder = configuration.setting("metrics", "")
+    if not folder:
+        return
+    path = Path(folder).expanduser() / f"headrace_{_job(summary)}.prom"
+    now = session.clock().timestamp()
+    success = now if summary["status"] == "complete" else _last_success(path)
+    text = "\n".join(_lines(summary, stages, now, success)) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _job(summary: Mapping[str, Any]) -> str:
+    return re.sub(r"\W+", "_", "_".join(name.split("(")[0] for name in summary["tasks"]))
+
+
+def _last_success(path: Path) -> float | None:
+    try:
+        found = re.search(rf"^{_SUCCESS}{{[^}}]*}} (\S+)$", path.read_text(encoding="utf-8"), re.M)
+    except OSError:
+        return None
+    return float(found[1]) if found else None
+
+
+def _lines(
+    summary: Mapping[str, Any], stages: Mapping[str, Any], now: float, success: float | None
+) -> Iterator[str]:
+    job = f'job="{_job(summary)}"'
+    samples: dict[str, list[tuple[str, float]]] = {name: [] for name in _HELP}
+    for state in _STATES:
+        label = f'{job},state="{state.replace(" ", "_")}"'
+        samples["headrace_partitions"].append((label, summary["counts"].get(state, 0)))
+    for kind, number in _rows(stages).items():
+        samples["headrace_rows"].append((f'{job},kind="{kind}"', number))
+    for task, seconds in _seconds(stages).items():
+        samples["headrace_stage_seconds"].append((f'{job},stage="{task}"', seconds))
+    samples["headrace_last_run_timestamp_seconds"].append((job, now))
+    if success is not None:
+        samples[_SUCCESS].append((job, success))
+    for name, values in samples.items():
+        if values:
+            yield f"# HELP {name} {_HELP[name]}"
+            yield f"# TYPE {name} gauge"
+            yield from (f"{name}{{{label}}} {value!r}" for label, value in values)
+
+
+def _rows(stages: Mapping[str, Any]) -> dict[str, int]:
+    totals = dict.fromkeys(("in", "out", "rejected", "filtered"), 0)
+    for stage in stages.values():
+        for build in stage["builds"]:
+            rows = build["rows"]
+            for kind in ("in", "out", "rejected"):
+                totals[kind] += rows[kind] or 0
+            totals["filtered"] += sum(rows["filtered"].values())
+    return totals
+
+
+def _seconds(stages: Mapping[str, Any]) -> dict[str, float]:
+    """By task family: two stages of one family differ in their interval alone."""
+    totals: dict[str, float] = {}
+    for task_id, stage in sorted(stages.items()):
+        family = task_id.split("_")[0]
+        totals[family] = round(totals.get(family, 0.0) + stage["seconds"], 6)
+    return totals

@@ -1,0 +1,61 @@
+"""Luigi parameters that speak of days."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import luigi
+from luigi.date_interval import DateInterval
+
+from pipeline.build import session as sessions
+from pipeline.build.landing import newest_day
+from pipeline.values.partition import Interval, parse_interval
+
+
+class DatesParameter(luigi.Parameter):
+    """An interval of days: `2013-05`, `2013-01-01-2013-10-01`, `today-28..today`, `2013-01-01..landed`.
+
+    The relative forms are resolved when the parameter is read, once at the start of a run: `today` is the
+    present day in UTC, `landed` the day after the newest landed one. The stop is excluded.
+    """
+
+    def parse(self, x: str) -> Interval:
+        """Read what a command line or a configuration says."""
+        return parse_interval(x, sessions.today(), _after_newest)
+
+    def serialize(self, x: Interval) -> str:
+        """The absolute form."""
+        return str(x)
+
+    def normalize(self, x: Any) -> Interval:
+        """Take what Python code hands over: an Interval, a day, text, or Luigi's own interval."""
+        if isinstance(x, Interval):
+            return x
+        if isinstance(x, DateInterval):
+            return Interval(x.date_a, x.date_b)
+        if isinstance(x, datetime.date):
+            return Interval(x, x + datetime.timedelta(days=1))
+        return self.parse(x)
+
+
+class DaysParameter(luigi.Parameter):
+    """Single days and intervals in a list: `2013-12-31, 2013-07`. Empty by default."""
+
+    def parse(self, x: str) -> tuple[Interval, ...]:
+        """Read what a configuration says."""
+        texts = [text for text in re.split(r"[,\s]+", x.strip()) if text]
+        return tuple(parse_interval(text, sessions.today(), _after_newest) for text in texts)
+
+    def serialize(self, x: tuple[Interval, ...]) -> str:
+        """The absolute form."""
+        return ", ".join(map(str, x))
+
+    def normalize(self, x: Any) -> tuple[Interval, ...]:
+        """Take a text too."""
+        return self.parse(x) if isinstance(x, str) else tuple(x)
+
+
+def _after_newest() -> datetime.date:
+    return newest_day() + datetime.timedelta(days=1)

@@ -1,0 +1,119 @@
+"""A run, from the first question that Luigi asks of a requested task to the ledger that it leaves.
+
+Luigi tells a task neither that a run begins nor that it ends. It begins when a task that nothing consumes
+is asked whether it is complete, and it is over when that task said yes, ran, or the process ends. What each
+stage did is kept in the run's folder, since workers fork.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import luigi
+
+from pipeline.build import ledger
+from pipeline.build import session as sessions
+from pipeline.build.engine import Report
+from pipeline.build.outcome import Outcome, count
+from pipeline.build.session import Session
+from pipeline.errors import HeadraceError, PartitionsFailed
+from pipeline.values.digest import canonical_json
+
+log = logging.getLogger("headrace")
+
+_ASKED, _RAN, _OVER = "asked", "ran", "over"
+
+
+class MissingPartition(luigi.ExternalTask):
+    """A partition that should have landed: what a run that lacks only data is left waiting for."""
+
+    source = luigi.Parameter()
+    day = luigi.Parameter()
+
+    def complete(self) -> bool:
+        """Never: the run that finds it landed does not ask."""
+        return False
+
+
+def asked(task_id: str, name: str) -> Session:
+    """A requested task is asked whether it is complete: the run that this belongs to.
+
+    Asked again without having run here, or after everything was over, it belongs to a new run.
+    """
+    session = sessions.current()
+    state = session.requested.get(task_id)
+    all_over = bool(session.requested) and set(session.requested.values()) == {_OVER}
+    if state == _ASKED or all_over:
+        close(session)
+        session = sessions.anew()
+    if not session.requested:
+        atexit.register(close, session)
+        ledger.say_where_it_goes()
+        log.info("%s", name)
+    session.requested.setdefault(task_id, _ASKED)
+    session.names.setdefault(task_id, name)
+    return session
+
+
+def answered(session: Session, task_id: str, is_done: bool) -> None:
+    """A requested task said whether it is complete; once all of them are, the run is over."""
+    if is_done:
+        session.requested[task_id] = _OVER
+        if set(session.requested.values()) == {_OVER}:
+            close(session)
+
+
+def started(session: Session, task_id: str) -> None:
+    """A task runs."""
+    if session.requested.get(task_id) == _ASKED:
+        session.requested[task_id] = _RAN
+
+
+def keep_report(
+    session: Session,
+    name: str,
+    report: Report,
+    outcomes: Mapping[str, Outcome],
+    seconds: float,
+) -> None:
+    """Keep what a stage did, for the end of the run and for `headrace log`."""
+    body = {
+        "counts": count(outcomes.values()),
+        "builds": report.builds,
+        "failures": report.failures,
+        "blocked": {k: o.cause for k, o in outcomes.items() if o.state == "blocked"},
+        "alarms": report.alarms,
+        "seconds": round(seconds, 6),
+    }
+    session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
+
+
+def conclude(session: Session) -> Iterator[Any]:
+    """End the requested task as the run deserves: failed partitions raise, missing ones are waited for.
+
+    A failure counts even where every consumer skipped it.
+    """
+    failures = [f for stage in ledger.stages(session.storage, session.run_id).values()
+                for f in stage["failures"]]  # fmt: skip
+    if any(not failure["missing"] for failure in failures):
+        raise PartitionsFailed(ledger.describe_failures(failures))
+    if failures:
+        log.error("%s", ledger.describe_failures(failures))
+        yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:20]]
+
+
+def close(session: Session) -> None:
+    """Leave the ledger and the metrics, and say how the run ended. Once, and by the process that began it."""
+    if session.is_closed or session.pid != os.getpid():
+        return
+    session.is_closed = True
+    atexit.unregister(close)
+    if session.requested:
+        try:
+            ledger.leave(session)
+        except (HeadraceError, OSError) as error:
+            log.error("the run's ledger could not be written: %s", error)

@@ -1,0 +1,100 @@
+"""`headrace COMMAND …` and `python -m pipeline COMMAND …`: one table of commands.
+
+A command takes a task as Luigi does: its name, then its parameters. Expected failures end with one line and
+their own exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import ConfigurationError, HeadraceError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it is called, what it says of itself, and the module whose `main` does it."""
+
+    name: str
+    help: str
+    module: str
+    argument: str
+
+
+TASK = "TASK [--PARAMETER VALUE ...]"
+COMMANDS = (
+    Command("plan", "what a run would do: where, why, how much", "pipeline.commands.plan", TASK),
+    Command("why", "why partitions would run, or why they last ran", "pipeline.commands.why", TASK),
+    Command(
+        "show", "a record or artifact, part by part, with its lineage", "pipeline.commands.show",
+        f"{TASK} | DIGEST",
+    ),  # fmt: skip
+    Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, that of the named error, or 2 for a wrong use."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    known = {command.name: command for command in COMMANDS}
+    if words[0] not in known:
+        close = difflib.get_close_matches(words[0], known, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        print(f"headrace: there is no command {words[0]!r}{hint}\n{usage()}", file=sys.stderr)
+        return 2
+    return _run(known[words[0]], words[1:])
+
+
+def _run(command: Command, words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"headrace {command.name}", description=command.help, allow_abbrev=False,
+        usage=f"headrace {command.name} [--module MODULE] [--json] {command.argument}",
+    )  # fmt: skip
+    parser.add_argument("--module", default=None, help="where the task is defined (default: tasks)")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    options, rest = parser.parse_known_args(words)
+    try:
+        _load_tasks(options.module)
+        lines = importlib.import_module(command.module).main(rest, options.json)
+        for line in lines:
+            print(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+    except HeadraceError as error:
+        print(f"headrace {command.name}: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _load_tasks(module: str | None) -> None:
+    """Import the tasks, so that they and their configuration are known."""
+    logging.getLogger("luigi-interface").setLevel(logging.WARNING)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does: a newcomer's module is found beside them
+    try:
+        importlib.import_module(module or "tasks")
+    except ModuleNotFoundError as error:
+        if error.name != (module or "tasks"):
+            raise
+        if module is None:
+            return  # `log` and a digest need no tasks
+        raise ConfigurationError(
+            f"there is no module {module!r} on the path; run in its folder, or install it"
+        ) from None
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [f"  {command.name:{width}}  {command.help}" for command in COMMANDS]
+    return "\n".join(["usage: headrace COMMAND [--module MODULE] [--json] ...", "", *lines])

@@ -1,0 +1,61 @@
+"""What several commands ask: for a task named as Luigi names it, and for a session that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from luigi.cmdline_parser import CmdlineParser
+from luigi.parameter import ParameterException
+from luigi.task_register import TaskClassException
+
+from pipeline.build import session as sessions
+from pipeline.build.session import Session
+from pipeline.build.task import Stage
+from pipeline.errors import ConfigurationError, TaskError
+
+
+def session_for_reading() -> Session:
+    """A session on the configured store."""
+    return sessions.current()
+
+
+def parse_task(words: Sequence[str], command: str) -> Stage:
+    """The task that `TrainModel --dates 2013-05` names."""
+    if not words:
+        raise ConfigurationError(f"name a task, as in: headrace {command} TrainModel --dates 2013-05")
+    try:
+        with CmdlineParser.global_instance(list(words)) as parser:
+            task = parser.get_task_obj()
+    except TaskClassException as error:
+        raise ConfigurationError(f"{error}; name its module with --module") from None
+    except (ParameterException, ValueError) as error:
+        raise ConfigurationError(f"{' '.join(words)}: {error}") from None
+    if not isinstance(task, Stage):
+        raise TaskError(f"{task} is a plain Luigi task: headrace knows what derives from its patterns")
+    return task
+
+
+def ranges(labels: Iterable[str]) -> str:
+    """Days as people write them: runs of days are joined, `2013-05-01..2013-05-09 (9), 2013-06-01`."""
+    import datetime
+
+    days = sorted(labels)
+    if not days or len(days[0]) != len("2013-05-01"):
+        return ", ".join(days)
+    dates = [datetime.date.fromisoformat(day) for day in days]
+    groups = [[dates[0], dates[0]]]
+    for before, day in pairwise(dates):
+        if day - before == datetime.timedelta(days=1):
+            groups[-1][1] = day
+        else:
+            groups.append([day, day])
+    texts = [
+        f"{a}" if a == b else f"{a}..{b} ({(b - a).days + 1} days)" for a, b in groups
+    ]
+    return ", ".join([*texts[:4], *([f"and {len(texts) - 4} more"] if len(texts) > 4 else [])])
+
+
+def indented(lines: Iterable[str], by: int = 2) -> Iterator[str]:
+    """Lines, a step to the right."""
+    return (" " * by + line for line in lines)

@@ -1,0 +1,121 @@
+"""`headrace show`: a record part by part: what went in, what came out, how long, and its lineage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.build.action import action_label
+from pipeline.build.plan import look
+from pipeline.build.session import Session
+from pipeline.build.task import Stage
+from pipeline.commands.asking import indented, parse_task, ranges, session_for_reading
+from pipeline.errors import ConfigurationError, MissingData
+from pipeline.store import lineage
+from pipeline.store.repository import Record
+from pipeline.values.digest import Digest, canonical_json, parse_json
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+_ROWS = 5
+_SHOWN = 8
+
+
+def main(words: Sequence[str], json: bool) -> Iterator[str]:
+    """Show what a task, or a digest, names."""
+    session = session_for_reading()
+    found = _DIGEST.fullmatch(words[0]) if len(words) == 1 else None
+    records = _by_digest(session, found[1]) if found else _by_task(session, parse_task(words, "show"))
+    if json:
+        yield canonical_json([_fields(session, record) for record in records]).decode().rstrip()
+        return
+    if len(records) > 1:
+        yield f"{len(records)} records, {ranges(r.recipe['partition'] for r in records)}; the last is:"
+    yield from _text(session, records[-1])
+
+
+def _by_digest(session: Session, prefix: str) -> list[Record]:
+    records = list(lineage.find(session.repository, prefix))
+    if not records:
+        raise ConfigurationError(f"no record's key, digest or blob begins with {prefix}")
+    return sorted(records, key=lambda record: str(record.body["started_at"]))
+
+
+def _by_task(session: Session, task: Stage) -> list[Record]:
+    outcomes = look(session, task).outcomes.values()
+    keys = dict.fromkeys(outcome.key for outcome in outcomes if outcome.key)
+    records = [session.repository.record(task.task_family, key) for key in keys]
+    if not any(records):
+        raise MissingData(f"{task} holds nothing but holes: there is no record to show")
+    return [record for record in records if record]
+
+
+def _fields(session: Session, record: Record) -> dict[str, Any]:
+    """A record with what its blobs add, and its neighbours in the lineage."""
+    return {
+        **record.body,
+        "code": parse_json(session.repository.read_blob(Digest(record.recipe["code"]))),
+        "environment": parse_json(session.repository.read_blob(Digest(record.body["environment"]))),
+        "upstream": [_name(each) for each in lineage.upstream(session.repository, record)],
+        "downstream": [_name(each) for each in lineage.downstream(session.repository, record)],
+    }
+
+
+def _name(record: Record) -> dict[str, str]:
+    recipe = record.recipe
+    return {
+        "label": action_label(recipe["task"], recipe["step"], recipe["partition"]),
+        "key": record.key,
+        "digest": record.outputs["value"]["digest"],
+    }
+
+
+def _text(session: Session, record: Record) -> Iterator[str]:
+    fields, recipe = _fields(session, record), record.recipe
+    yield action_label(recipe["task"], recipe["step"], recipe["partition"])
+    yield f"  key          {record.key} (attempt {record.attempt})"
+    for name, out in record.outputs.items():
+        rows = f", {out['rows']} rows" if out["rows"] is not None else ""
+        yield f"  {name:<12} {out['digest']}{rows}, {out['size_bytes']} bytes, {out['codec']}"
+    rows = fields["rows"]
+    yield f"  rows         in {rows['in']}, out {rows['out']}, rejected {rows['rejected']}" + "".join(
+        f", {number} {reason}" for reason, number in rows["filtered"].items()
+    )
+    yield f"  built        {fields['started_at'][:19]} in {fields['seconds']:.3f} s, run {fields['run']}"
+    yield f"  because      {'; '.join(fields['reason'][:3])}"
+    yield f"  parameters   {', '.join(f'{k}={v}' for k, v in recipe['parameters'].items()) or 'none'}"
+    if recipe["file"]:
+        yield f"  file         {recipe['file']}"
+    yield from _code(fields["code"], recipe["code"])
+    where = fields["environment"]
+    yield f"  environment  Python {where['python']} on {where['machine']}, host {where['host']}"
+    yield from _neighbours("made from", fields["upstream"])
+    yield from _neighbours("read by", fields["downstream"])
+    yield from _value(session, record)
+
+
+def _code(code: dict[str, Any], digest: str) -> Iterator[str]:
+    packages = ", ".join(f"{name} {version}" for name, version in code["distributions"].items())
+    yield f"  code         {digest} ({len(code['parts'])} parts)"
+    yield from indented(list(code["parts"])[:_SHOWN], 15)
+    yield f"               Python {code['python']}; {packages or 'no distributions'}"
+
+
+def _neighbours(word: str, names: list[dict[str, str]]) -> Iterator[str]:
+    for position, each in enumerate(names[:_SHOWN]):
+        yield f"  {word if position == 0 else '':<12} {each['label']}  {Digest(each['digest']).short}"
+    if len(names) > _SHOWN:
+        yield f"  {'':<12} and {len(names) - _SHOWN} more"
+
+
+def _value(session: Session, record: Record) -> Iterator[str]:
+    out = record.outputs["value"]
+    data = session.repository.read_blob(Digest(out["blob"]))
+    if out["codec"].startswith("table/"):
+        from pipeline.values.table import read_table
+
+        table = read_table(data)
+        yield "  schema       " + ", ".join(f"{f.name} {f.type}" for f in table.schema)
+        yield from indented(table.slice(0, _ROWS).to_pandas().to_string().splitlines(), 4)
+    elif out["codec"].startswith(("json/", "aggregate/")):
+        yield f"  holds        {data.decode()[:1000].rstrip()}"

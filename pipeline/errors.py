@@ -1,0 +1,67 @@
+"""Every expected failure, one line each, with the exit code that cron sees.
+
+A message says what was found, where, what was expected and what to do. The codes are those that the
+defaults in `pipeline.build.luigi_defaults` give to Luigi, so that both front doors agree.
+"""
+
+
+class HeadraceError(Exception):
+    """A failure that somebody can act on; its text is for people, without a traceback."""
+
+    exit_code = 30
+
+
+class ConfigurationError(HeadraceError):
+    """A setting, parameter or command that can't be used."""
+
+    exit_code = 40
+
+
+class TaskError(HeadraceError):
+    """A task is declared in a way that the framework can't run."""
+
+    exit_code = 40
+
+
+class DataError(HeadraceError):
+    """Data broke a blocking rule: a contract's columns, a file that can't be parsed, lost rows."""
+
+
+class MissingData(HeadraceError):
+    """A partition that should have landed is not there."""
+
+    exit_code = 20
+
+
+class PartitionsFailed(HeadraceError):
+    """A run ended with failed partitions; the others were processed."""
+
+
+class StoreError(HeadraceError):
+    """The store can't be used as it is."""
+
+    exit_code = 35
+
+
+class FormatMismatch(StoreError):
+    """The store was written by another version of the layout."""
+
+
+class StoreUnwritable(StoreError):
+    """The store can't be written: read-only, no permission, no space."""
+
+
+class RecordDamaged(StoreError):
+    """A record does not read as the canonical JSON that was written."""
+
+
+class BlobMissing(StoreError):
+    """A record names a blob that the store does not hold."""
+
+
+class BlobDamaged(StoreError):
+    """A blob's bytes are not those that its name promises."""
+
+
+class NotReproducible(HeadraceError):
+    """The same action made two different values."""

@@ -1,0 +1,256 @@
+"""The store on a local file system: what is acknowledged survives a power cut.
+
+A group of names is committed in five steps, and each is there because leaving it out was seen to
+lose data: write private temporaries, sync their data, link each to its name, remove the
+temporaries, sync the folders. A link before its data's sync leaves, after a power cut, names that
+hold nothing; a return before the folders' sync leaves no names at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from pipeline.errors import StoreUnwritable
+from pipeline.store.disk import fsync, open_nofollow, opened, remove, syncfs, write_new
+from pipeline.store.storage import (
+    TEMPORARIES,
+    check_name,
+    check_range,
+    folder_prefix,
+    is_name,
+    missing,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FEW = 8
+"""Up to so many paths are synced one by one: `syncfs` waits for what other programs wrote, too."""
+
+_ATTEMPTS = 100
+"""So often a folder that disappears is made again; a symbolic link to nowhere ends it, too."""
+
+_NO_REGULAR_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+"""How opening a name fails when there is nothing, a folder or a symbolic link in its place."""
+
+_ADVICE = {
+    errno.ENOSPC: "free some space, or run `gc`",
+    errno.EDQUOT: "free some space, or have the quota raised",
+    errno.EFBIG: "raise the limit on file sizes (`ulimit -f`)",
+    errno.EROFS: "mount the file system for writing",
+    errno.EACCES: "give this user write permission there, or run as the store's owner",
+    errno.EPERM: "give this user write permission there, on a file system that has hard links",
+    errno.EOPNOTSUPP: "keep the store on a file system that has hard links",
+    errno.EXDEV: "keep the whole store, without links or mounts inside, in one file system",
+    errno.EISDIR: "move the folder that stands where the store needs a file out of the way",
+    errno.ENOENT: "remove symbolic links inside the store",
+    errno.ENOTDIR: "move the file that stands where the store needs a folder out of the way",
+    errno.EEXIST: "move what stands where the store needs a file or folder out of the way",
+}
+
+
+class LocalStorage:
+    """A `Storage` below a folder of one local file system that has hard links.
+
+    The folder is made by the first write. Only regular files count: what is a symbolic link or
+    anything else is as good as absent for readers, and an error for whoever would write there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._root = os.fspath(self.root)
+        self._temporaries = f"{self._root}/{TEMPORARIES}"
+
+    def __str__(self) -> str:
+        return self._root
+
+    def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
+        """See `Storage.read`."""
+        check_name(name)
+        check_range(start, size)
+        try:
+            with open(self._path(name), "rb", opener=open_nofollow) as file:
+                file.seek(start)
+                if size is None:
+                    return file.read()
+                # Never ask for more than there is: read() allocates what it is asked for.
+                rest = max(0, os.fstat(file.fileno()).st_size - start)
+                return file.read(min(size, rest))
+        except OSError as error:
+            if error.errno in _NO_REGULAR_FILE:
+                raise missing(name) from None
+            raise
+
+    def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
+        """See `Storage.put`."""
+        for name in items:
+            check_name(name)
+        if not items:
+            return set()
+        with self._writing(items):
+            self._make_root()
+            with opened(self._temporaries, os.O_DIRECTORY) as disk:
+                return self._commit(items, disk if durable else None)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """See `Storage.replace`."""
+        check_name(name)
+        with self._writing([name]):
+            self._make_root()
+            temporary = self._new_temporary()
+            try:
+                write_new(temporary, data)
+                self._place(os.replace, temporary, name)
+            finally:
+                remove([temporary])
+
+    def stat(self, name: str) -> int | None:
+        """See `Storage.stat`."""
+        check_name(name)
+        try:
+            found = os.lstat(self._path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `Storage.list`."""
+        return self._walk(folder_prefix(prefix))
+
+    def delete(self, names: Iterable[str]) -> None:
+        """See `Storage.delete`. Folders that this empties go too, or years would leave millions."""
+        doomed = tuple(names)
+        for name in doomed:
+            check_name(name)
+        with self._writing(doomed):
+            for name in doomed:
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(self._path(name))
+                    self._remove_empty_folders(name)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _walk(self, beginning: str) -> Iterator[str]:
+        """Yield the names below a folder; `beginning` is its name with a `/`, or nothing."""
+        # Folders are sorted with their "/", since the name "a.b" comes before the name "a/b".
+        found: dict[str, bool] = {}  # name -> is it a folder?
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self._path(beginning)) as entries,
+        ):
+            for entry in entries:
+                name = beginning + entry.name
+                if not is_name(name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    found[f"{name}/"] = True
+                elif entry.is_file(follow_symlinks=False):
+                    found[name] = False
+        for name in sorted(found):
+            if found[name]:
+                yield from self._walk(name)
+            else:
+                yield name
+
+    def _commit(self, items: Mapping[str, bytes], disk: int | None) -> set[str]:
+        """Carry out `put`; durably if `disk` is given, a descriptor opened before the first write.
+
+        The kernel reports a failed write-back once to each descriptor that was open when it
+        happened; one opened later may miss it, when another process's sync has been told already.
+        """
+        temporaries: dict[str, str] = {}
+        try:
+            for name, data in items.items():
+                if self.stat(name) is None:  # only saves work: the link decides who is first
+                    temporaries[name] = self._new_temporary()
+                    write_new(temporaries[name], data)
+            if disk is not None:
+                self._sync(disk, temporaries.values())
+            created = {name for name, file in temporaries.items() if self._link(file, name)}
+        finally:
+            remove(temporaries.values())
+        if disk is not None:
+            # What was there before us may be the work of somebody who has not synced it yet.
+            existing = {self._path(name) for name in items.keys() - created}
+            self._sync(disk, existing | self._folders(items))
+        return created
+
+    def _sync(self, disk: int, paths: Collection[str]) -> None:
+        """Return when these files and folders are on disk: a few one by one, many at one stroke."""
+        if len(paths) <= _FEW or not syncfs(disk):
+            for path in paths:
+                fsync(path)
+
+    def _folders(self, names: Iterable[str]) -> set[str]:
+        """Return every folder that leads to these names: another process may just have made it."""
+        folders = {self._root}
+        for name in names:
+            while name := name.rpartition("/")[0]:
+                folders.add(self._path(name))
+        return folders
+
+    def _link(self, temporary: str, name: str) -> bool:
+        """Give a temporary its name; false if a file has the name already."""
+        try:
+            self._place(os.link, temporary, name)
+        except FileExistsError:
+            if self.stat(name) is None and os.path.lexists(self._path(name)):
+                raise  # a folder or a symbolic link: the name can neither be read nor created
+            return False
+        return True
+
+    def _place(self, move: Callable[[str, str], None], temporary: str, name: str) -> None:
+        """Link or rename a temporary to its name, making the folders that are not there.
+
+        More than once, because a concurrent `delete` removes folders that it finds empty. What
+        making a folder says is ignored: only `move` may say that the name exists.
+        """
+        final = self._path(name)
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                return move(temporary, final)
+            with suppress(FileNotFoundError, FileExistsError):
+                os.makedirs(os.path.dirname(final), exist_ok=True)
+        return move(temporary, final)
+
+    def _new_temporary(self) -> str:
+        return f"{self._temporaries}/{os.urandom(16).hex()}"
+
+    def _make_root(self) -> None:
+        """Make the root and, once that is on disk, `tmp`: where `tmp` is, the root is durable."""
+        if os.path.isdir(self._temporaries):
+            return
+        os.makedirs(self._root, exist_ok=True)
+        with opened(self._root, os.O_DIRECTORY) as disk:
+            if not syncfs(disk):
+                for folder in self.root.parents:
+                    with suppress(PermissionError):  # then it is not one that we made
+                        fsync(os.fspath(folder))
+        with suppress(FileExistsError):
+            os.mkdir(self._temporaries)
+
+    def _remove_empty_folders(self, name: str) -> None:
+        with suppress(OSError):  # not empty: so are those above it
+            while name := name.rpartition("/")[0]:
+                os.rmdir(self._path(name))
+
+    @contextmanager
+    def _writing(self, names: Collection[str]) -> Iterator[None]:
+        """Turn the system's refusal to change these names into one that says what to do."""
+        try:
+            yield
+        except OSError as error:
+            names = list(names)
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            where = f" at {error.filename}" if error.filename else ""
+            advice = _ADVICE.get(error.errno or 0, "see the system's log, and check the disk")
+            raise StoreUnwritable(
+                f"can't write {names[0]!r}{more} in the store {self._root}:"
+                f" {error.strerror}{where}; {advice}"
+            ) from error

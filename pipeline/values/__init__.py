@@ -1,0 +1,1 @@
+"""The floor of values: pure, no I/O, and nothing heavy imported before a value is made."""

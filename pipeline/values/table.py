@@ -1,0 +1,308 @@
+"""A table's identity is its logical content; Parquet is only how it rests.
+
+The invariant: two tables that hold the same columns, types and values in the same order have the
+same digest, however they are chunked, sliced, dictionary-encoded or annotated, and whichever
+version of Arrow wrote them. Parquet's bytes promise none of that, so they never enter a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import DataError
+from pipeline.values.digest import Digest, digest_value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+SEMANTICS = 1
+"""Raise it when `digest_table` or the bytes' meaning changes; it enters the keys."""
+
+_ROW_GROUP_ROWS = 1 << 20
+_ZSTD_LEVEL = 3
+
+
+def digest_table(table: pa.Table) -> Digest:
+    """Return the digest of a table's logical content.
+
+    Counted are the order of columns and rows, names, types (with unit and time zone), values and
+    nulls. Not counted are chunks, offsets, metadata, nullability, what lies under a null, which NaN
+    a NaN is, and encodings of one logical type: string is large_string is string_view is a
+    dictionary of strings; likewise binary and lists. `0.0` and `-0.0` differ.
+
+    `TypeError` names a column whose type has no digest (a union).
+    """
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        hasher = hashlib.sha256()
+        try:
+            hasher.update(_type_name(column.type).encode() + b"\n")
+            for part in _parts(column.chunks):
+                hasher.update(part)
+        except TypeError as error:
+            raise TypeError(f"column {name!r} has no digest: {error}") from None
+        columns.append((name, hasher.digest()))
+    return digest_value(("headrace/table/1", table.num_rows, columns))
+
+
+def write_table(table: pa.Table) -> bytes:
+    """Return the table as Parquet: fixed settings, no metadata but the schema, pages checksummed.
+
+    Equal bytes follow from equal tables within one version of Arrow and one encoding alone;
+    `digest_table` is what identifies. `TypeError` says which type Parquet can't hold, `DataError`
+    which column name stands twice.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = table.column_names
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"found the columns {twice} twice; give every column a name of its own")
+    sink = pa.BufferOutputStream()
+    try:
+        pq.write_table(
+            _without_metadata(table).combine_chunks(),  # pages end where chunks do
+            sink,
+            version="2.6",
+            data_page_version="1.0",
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            row_group_size=_ROW_GROUP_ROWS,
+            write_page_checksum=True,  # for readers who don't check the blob's digest
+            store_schema=True,
+        )
+    except pa.ArrowNotImplementedError as error:
+        raise TypeError(f"Parquet can't hold this table: {error}; cast the column") from None
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read what `write_table` wrote: all of it, or `columns` in the order asked for.
+
+    `DataError` says why the bytes aren't Parquet, or which column is missing.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+            require_columns("the Parquet file", file.schema_arrow.names, columns or ())
+            names = None if columns is None else list(columns)
+            table = _in_written_types(file.read(names, use_threads=False), file)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"found bytes that don't read as Parquet: {error}") from error
+    # A dot in `columns` also names nested fields, and Parquet keeps the file's order.
+    return table if columns is None else table.select(names)
+
+
+def _in_written_types(table: pa.Table, file: pq.ParquetFile) -> pa.Table:
+    """Cast back the few types that Parquet widens: seconds to milliseconds, date64 to date32."""
+    import pyarrow as pa
+
+    stored = (file.metadata.metadata or {}).get(b"ARROW:schema")
+    written = pa.ipc.read_schema(pa.py_buffer(b64decode(stored))) if stored else table.schema
+    for index, field in enumerate(table.schema):
+        kind = written.field(field.name).type
+        if _type_name(kind) != _type_name(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(kind))
+    return table
+
+
+def require_columns(holder: str, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise `DataError` naming the columns that `holder` lacks, and those that it has."""
+    if missing := [name for name in wanted if name not in found]:
+        raise DataError(f"{holder} has no column {missing}; it has {list(found)}")
+
+
+def _without_metadata(table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    schema = pa.schema([field.remove_metadata() for field in table.schema])
+    return pa.Table.from_arrays(table.columns, schema=schema)
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """Return the text of a logical type: one for all encodings of it, without the items' names."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return f"extension[{kind.extension_name}]<{_type_name(kind.storage_type)}>"
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return _type_name(kind.value_type)
+    if _is_text(kind):
+        return "string"
+    if _is_bytes(kind):
+        return "binary"
+    if types.is_map(kind):
+        return f"map<{_type_name(kind.key_type)}, {_type_name(kind.item_type)}>"
+    if _is_list(kind):
+        size = f"[{kind.list_size}]" if types.is_fixed_size_list(kind) else ""
+        return f"list{size}<{_type_name(kind.value_type)}>"
+    if types.is_struct(kind):
+        return f"struct<{', '.join(f'{field.name!r}: {_type_name(field.type)}' for field in kind)}>"
+    if types.is_union(kind):
+        raise TypeError(f"found {kind}, expected any Arrow type but a union")
+    return str(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)  # type: ignore[no-any-return]
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)  # type: ignore[no-any-return]
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """Return whether it is any list but a map, whose items have two types."""
+    from pyarrow import types
+
+    return any(
+        test(kind)
+        for test in (
+            types.is_list,
+            types.is_large_list,
+            types.is_fixed_size_list,
+            types.is_list_view,
+            types.is_large_list_view,
+        )
+    )
+
+
+def _parts(chunks: Sequence[pa.Array]) -> Iterator[Any]:
+    """Yield the canonical bytes of one logical array, however many chunks it comes in.
+
+    Every array writes its length and validity before its values, so that the parts of nested arrays
+    can't run into one another. Values are little-endian, as Arrow holds them.
+    """
+    from pyarrow import types
+
+    chunks = [_decoded(chunk) for chunk in chunks if len(chunk)]
+    yield struct.pack("<q", sum(map(len, chunks)))
+    if not chunks:
+        return
+    yield from _validity(chunks)
+    kind = chunks[0].type
+    if types.is_null(kind):
+        return
+    if types.is_boolean(kind):
+        yield _packed([chunk.fill_null(False) for chunk in chunks])
+    elif types.is_struct(kind):
+        children = [chunk.flatten() for chunk in chunks]  # a null struct's fields become null
+        for index in range(kind.num_fields):
+            yield from _parts([fields[index] for fields in children])
+    elif types.is_fixed_size_list(kind):
+        yield from _parts([chunk.flatten() for chunk in chunks])  # leaves out what nulls hide
+    elif _is_list(kind):
+        yield from map(_lengths, chunks)
+        yield from _parts([chunk.flatten() for chunk in chunks])
+    elif _is_text(kind) or _is_bytes(kind):
+        chunks = [chunk.fill_null(b"" if _is_bytes(kind) else "") for chunk in chunks]
+        yield from map(_lengths, chunks)
+        yield from map(_characters, chunks)
+    else:
+        yield from map(_fixed_width, chunks)
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    """Return the array in the plainest encoding of its logical type."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _decoded(array.storage)
+    if types.is_dictionary(kind):
+        return _decoded(array.dictionary_decode())
+    if types.is_run_end_encoded(kind):
+        return _decoded(pc.run_end_decode(array))
+    if _is_text(kind):
+        return array.cast(pa.large_string())
+    if _is_bytes(kind):
+        return array.cast(pa.large_binary())
+    if types.is_map(kind):
+        return _list_of_entries(array)
+    return array
+
+
+def _list_of_entries(array: pa.Array) -> pa.Array:
+    """Return a map as the list of structs that it is in memory: maps can't be flattened."""
+    import pyarrow as pa
+
+    entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+    return pa.ListArray.from_buffers(
+        pa.list_(entries.type),
+        len(array),
+        array.buffers()[:2],
+        array.null_count,
+        array.offset,
+        children=[entries],
+    )
+
+
+def _validity(chunks: Sequence[pa.Array]) -> Iterator[bytes]:
+    if any(chunk.null_count for chunk in chunks):
+        yield b"\1"
+        yield _packed([chunk.is_valid() for chunk in chunks])
+    else:
+        yield b"\0"
+
+
+def _packed(chunks: Sequence[pa.Array]) -> bytes:
+    """Return booleans as bits, the first the lowest, without a gap where chunks meet."""
+    import numpy as np
+
+    bits = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in chunks])
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
+def _lengths(array: pa.Array) -> np.ndarray[Any, Any]:
+    """Return the length of each text, bytes or list; that of a null is zero."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    measure = pc.list_value_length if _is_list(array.type) else pc.binary_length
+    return measure(array).fill_null(0).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+
+def _characters(array: pa.Array) -> Any:
+    """Return the bytes between the first offset and the last: slices keep the whole buffer."""
+    import numpy as np
+
+    _, offsets, data = array.buffers()
+    if data is None:
+        return b""
+    bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return memoryview(data)[bounds[0] : bounds[-1]]
+
+
+def _fixed_width(array: pa.Array) -> np.ndarray[Any, Any]:
+    """Return the values with nulls as zeros and every NaN the same."""
+    import numpy as np
+    from pyarrow import types
+
+    width = array.type.bit_width // 8
+    if width == 0:
+        return np.empty(0, np.uint8)
+    is_float = types.is_floating(array.type)
+    dtype = np.dtype(f"{'<f' if is_float else 'V'}{width}")
+    start = array.offset
+    values = np.frombuffer(array.buffers()[1], dtype, start + len(array))[start:]
+    if array.null_count:
+        valid = array.is_valid().to_numpy(zero_copy_only=False)
+        values = np.where(valid, values, np.zeros((), dtype))
+    if is_float and (not_a_number := np.isnan(values)).any():
+        values = np.where(not_a_number, np.array(np.nan, dtype), values)
+    return values

@@ -1,0 +1,379 @@
+"""Which builds run after which change: the law of minimality, asserted action by action."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.build import session as sessions
+from pipeline.build.plan import look
+from pipeline.store.repository import Repository, blob_name
+from pipeline.store.storage import MemoryStorage
+from pipeline.values.digest import Digest
+from tests.world import World
+
+SALES = """
+    import datetime
+    from pipeline import (
+        Column, Contract, DatesParameter, Input, Map, Merge, Snapshot, Source, Task, Window,
+    )
+    from shop import cleaning
+    from shop.counts import Counts
+    import luigi
+
+    class Sales(Source):
+        "Sales as they land."
+        files = "sales/{day}.csv"
+        begins = datetime.date(2013, 5, 1)
+        contract = Contract((Column("shop", "string"), Column("amount", "int64", low=0)), key=("shop",))
+
+    class Shops(Snapshot):
+        "The shops there are."
+        files = "shops/{day}.csv"
+        contract = Contract((Column("shop", "string"), Column("town", "string")), key=("shop",))
+
+    class Clean(Map):
+        "Sales that count."
+        floor = luigi.IntParameter(default=0)
+
+        def requires(self):
+            return {"sales": Sales(dates=self.dates)}
+
+        def build(self, sales):
+            return cleaning.clean(sales, self.floor)
+
+    class Trailing(Merge):
+        "What the days before sold."
+        window = Window(days=3, lag=1)
+
+        def requires(self):
+            return {"clean": Clean(dates=self.dates)}
+
+        def summarize(self, table) -> Counts:
+            return Counts.of_table(table)
+
+    class Features(Map):
+        "A row a sale."
+
+        def requires(self):
+            return {
+                "clean": Clean(dates=self.dates),
+                "shops": Input(Shops(dates=self.dates), optional=True),
+                "history": Trailing(dates=self.dates),
+            }
+
+        def build(self, clean, shops, history):
+            known = history.total()
+            return clean.append_column("known", [[known] * clean.num_rows])
+
+    class Total(Merge):
+        "What was sold in all."
+
+        def requires(self):
+            return {"features": Features(dates=self.dates)}
+
+        def summarize(self, table) -> Counts:
+            return Counts.of_table(table)
+
+        def finish(self, aggregate: Counts) -> dict:
+            return {"total": aggregate.total()}
+
+    class Model(Task):
+        "A number for a model."
+        dates = DatesParameter()
+        scale = luigi.IntParameter(default=1)
+
+        def requires(self):
+            return {"features": Features(dates=self.dates), "total": Total(dates=self.dates)}
+
+        def build(self, features, total):
+            return {"scale": self.scale, "rows": features.table().num_rows, **total}
+"""
+
+CLEANING = """
+    from shop.rules import keep
+
+    def clean(sales, floor):
+        "Drop what does not count."
+        kept = keep(sales, floor)
+        return kept.append_column("net", kept["amount"])
+"""
+
+RULES = """
+    def keep(table, floor):
+        import pyarrow.compute as pc
+        # Rows of nothing are no sales.
+        return table.filter(pc.greater_equal(table["amount"], floor))
+"""
+
+COUNTS = """
+    from pipeline import Aggregate
+
+    class Counts(Aggregate):
+        "A sum and a count."
+        def __init__(self, rows=0, amount=0):
+            self.rows, self.amount = rows, amount
+
+        @classmethod
+        def empty(cls):
+            return cls()
+
+        @classmethod
+        def of_table(cls, table):
+            return cls(table.num_rows, sum(table["amount"].to_pylist()))
+
+        def merge(self, other):
+            return Counts(self.rows + other.rows, self.amount + other.amount)
+
+        def state(self):
+            return [self.rows, self.amount]
+
+        @classmethod
+        def from_state(cls, state):
+            return cls(*state)
+
+        def total(self):
+            return self.amount
+"""
+
+MAY = [f"2013-05-0{n}" for n in range(1, 7)]
+DATES = "2013-05-01-2013-05-07"
+MODEL = "shop.tasks.Model"
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    """Six days of sales, built once."""
+    world.code("shop.tasks", SALES)
+    world.code("shop.cleaning", CLEANING)
+    world.code("shop.rules", RULES)
+    world.code("shop.counts", COUNTS)
+    for n, day in enumerate(MAY):
+        land(world, day, 10 + n)
+    world.rows("shops/2013-05-01.csv", [{"shop": "a", "town": "x"}])
+    assert "Model all" in world.built(MODEL, dates=DATES)
+    return world
+
+
+def land(world: World, day: str, amount: int) -> None:
+    world.rows(f"sales/{day}.csv", [{"shop": "a", "amount": amount}, {"shop": "b", "amount": 5}])
+
+
+def days(task: str, *numbers: int) -> set[str]:
+    return {f"{task} 2013-05-0{number}" for number in numbers}
+
+
+PATH = {"Total merge 2013-05", "Total merge 2013", "Total finish all"}
+"""What a changed summary costs on the calendar tree."""
+
+
+def test_a_second_run_builds_nothing(shop: World) -> None:
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_corrected_day_rebuilds_what_sees_it_and_nothing_else(shop: World, workers: int) -> None:
+    land(shop, "2013-05-03", 99)
+
+    built = shop.built(MODEL, workers, dates=DATES)
+
+    assert set(built) == {
+        *days("Sales", 3), *days("Clean", 3),
+        *days("Trailing summarize", 3), *days("Trailing finish", 4, 5, 6),
+        *days("Features", 3, 4, 5, 6), *days("Total summarize", 3, 4, 5, 6), *PATH, "Model all",
+    }  # fmt: skip
+
+
+def test_an_arriving_day_builds_itself_and_the_path_to_the_root(shop: World) -> None:
+    land(shop, "2013-05-07", 7)
+
+    built = shop.built(MODEL, dates="2013-05-01-2013-05-08")
+
+    assert set(built) == {
+        *days("Sales", 7), *days("Clean", 7), *days("Trailing summarize", 6),
+        *days("Trailing finish", 7), *days("Features", 7), *days("Total summarize", 7), *PATH,
+        "Model all",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_equal_bytes_dropped_again_build_nothing(shop: World, workers: int) -> None:
+    land(shop, "2013-05-03", 12)
+
+    assert shop.built(MODEL, workers, dates=DATES) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_other_bytes_of_equal_rows_are_read_and_cut_off(world: World, shop: World, workers: int) -> None:
+    """Rows enter by content: their order in the file is no part of a keyed table."""
+    rows = [{"shop": "b", "amount": 5}, {"shop": "a", "amount": 12}]
+    shop.rows("sales/2013-05-03.csv", rows)
+
+    result = shop.run(MODEL, workers, dates=DATES)
+
+    assert result.built == ["Sales 2013-05-03"]
+    assert result.summary["counts"]["cut off"] == 1
+
+
+def test_a_comment_edited_builds_nothing(shop: World) -> None:
+    shop.edit("shop.rules", "# Rows of nothing are no sales.", "# Nothing sold is no sale.")
+
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+def test_a_docstring_edited_builds_nothing(shop: World) -> None:
+    shop.edit("shop.tasks", '"Sales that count."', '"The sales that count."')
+
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+def test_a_helper_two_modules_away_edited_without_effect_is_cut_off(shop: World) -> None:
+    shop.edit("shop.rules", "return table.filter(", "return table.combine_chunks().filter(")
+
+    assert set(shop.built(MODEL, dates=DATES)) == days("Clean", 1, 2, 3, 4, 5, 6)
+
+
+def test_a_helper_two_modules_away_edited_with_effect_rebuilds_what_it_reaches(shop: World) -> None:
+    shop.edit("shop.rules", "pc.greater_equal", "pc.greater")
+    land(shop, "2013-05-02", 0)  # the one row that the edit tells apart, beside the day's own change
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert days("Clean", 1, 2, 3, 4, 5, 6) <= built
+    assert days("Features", 2, 3, 4, 5) <= built
+    assert not days("Features", 1, 6) & built
+
+
+def test_a_method_of_a_consumed_aggregate_edited_rebuilds_its_consumers(shop: World) -> None:
+    shop.edit("shop.counts", "return self.amount\n", "return self.amount + 0\n")
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert days("Features", 1, 2, 3, 4, 5, 6) <= built
+    assert "Model all" not in built
+
+
+def test_a_parameter_changed_builds_and_reverted_builds_nothing(shop: World) -> None:
+    assert shop.built(MODEL, dates=DATES, scale=2) == ["Model all"]
+    assert shop.built(MODEL, dates=DATES, scale=1) == []
+
+
+def test_code_edited_and_reverted_builds_nothing(shop: World) -> None:
+    shop.edit("shop.rules", "pc.greater_equal", "pc.greater")
+    shop.built(MODEL, dates=DATES)
+    shop.edit("shop.rules", "pc.greater", "pc.greater_equal")
+
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+def test_a_snapshot_added_is_seen_by_the_days_from_its_own_on(shop: World) -> None:
+    shop.rows("shops/2013-05-05.csv", [{"shop": "a", "town": "y"}])
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert built == {*days("Shops", 5), *days("Features", 5, 6)}
+
+
+def blob_of(world: World, task: str, **parameters: str) -> str:
+    """The name under which the newest value of a task lies in the store."""
+    world.session()
+    manifest = look(sessions.current(), world.task(task, **parameters))
+    *_, outcome = manifest.outcomes.values()
+    assert outcome.output
+    return blob_name(outcome.output.blob)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_requested_value_lost_is_built_again_alone(shop: World, workers: int) -> None:
+    shop.storage.delete([blob_of(shop, MODEL, dates=DATES)])
+
+    result = shop.run(MODEL, workers, dates=DATES)
+
+    assert result.built == ["Model all"]
+    assert "blob missing" in result.stages[next(iter(result.stages))]["builds"][0]["reason"][0]
+    assert shop.load(MODEL, dates=DATES)["scale"] == 1
+
+
+def test_an_intermediate_lost_while_nothing_needs_it_builds_nothing(shop: World) -> None:
+    shop.storage.delete([blob_of(shop, "shop.tasks.Clean", dates="2013-05-03")])
+
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+def test_an_intermediate_lost_when_it_is_needed_is_built_again_alone(shop: World) -> None:
+    shop.storage.delete([blob_of(shop, "shop.tasks.Clean", dates="2013-05-03")])
+    shop.edit("shop.tasks", "known = history.total()", "known = history.total() + 0")
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert built == {*days("Clean", 3), *days("Features", 1, 2, 3, 4, 5, 6)}
+
+
+def test_a_lost_summary_is_built_again_alone(shop: World) -> None:
+    [name] = [
+        blob_name(Digest(record.outputs["value"]["blob"]))
+        for record in Repository(shop.storage).records("Trailing")
+        if (record.recipe["step"], record.recipe["partition"]) == ("summarize", "2013-05-03")
+    ]
+    shop.storage.delete([name])
+    land(shop, "2013-05-02", 50)
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert days("Trailing summarize", 2, 3) <= built
+    assert not days("Trailing summarize", 1, 4, 5) & built
+
+
+def test_a_damaged_intermediate_is_noticed_and_built_again(shop: World) -> None:
+    name = blob_of(shop, "shop.tasks.Clean", dates="2013-05-03")
+    data = shop.storage.read(name)
+    shop.storage.replace(name, bytes([data[0] ^ 1]) + data[1:])
+    shop.edit("shop.tasks", "known = history.total()", "known = history.total() + 0")
+
+    built = set(shop.built(MODEL, dates=DATES))
+
+    assert built == {*days("Clean", 3), *days("Features", 1, 2, 3, 4, 5, 6)}
+    assert shop.storage.read(name) == data
+
+
+def test_a_damaged_record_is_set_aside_and_its_action_built_again(shop: World) -> None:
+    [name] = [n for n in shop.storage.list("records/Model")]
+    shop.storage.replace(name, b"{}")
+    for cache in list(shop.storage.list("cache/stages")):
+        shop.storage.delete([cache])
+
+    assert shop.built(MODEL, dates=DATES) == ["Model all"]
+    assert any(name in kept for kept in shop.storage.list("trash"))
+
+
+def test_the_caches_can_be_deleted_at_any_time(shop: World) -> None:
+    shop.storage.delete(list(shop.storage.list("cache")))
+
+    assert shop.built(MODEL, dates=DATES) == []
+
+
+def test_two_intervals_share_their_partitions(shop: World) -> None:
+    built = set(shop.built(MODEL, dates="2013-05-02-2013-05-05"))
+
+    assert not any(label.startswith(("Sales", "Clean", "Features")) for label in built)
+
+
+def test_a_clean_run_ends_in_the_digests_of_the_incremental_ones(shop: World, tmp_path: Path) -> None:
+    land(shop, "2013-05-03", 99)
+    shop.built(MODEL, dates=DATES)
+    land(shop, "2013-05-01", 42)
+    shop.built(MODEL, dates=DATES)
+    incremental = roots(shop)
+
+    shop.storage = MemoryStorage()
+    shop.built(MODEL, dates=DATES)
+
+    assert roots(shop) == incremental
+
+
+def roots(world: World) -> dict[str, str]:
+    world.session()
+    model = world.task(MODEL, dates=DATES)
+    model.resolve(sessions.current())
+    return {name: manifest.root for name, manifest in sessions.current().manifests.items()}

@@ -1,0 +1,138 @@
+"""A small fake world: a landing, a pipeline's source code, a clock and a store in memory.
+
+A test writes days, edits code, builds, and asserts which actions ran.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import luigi
+from luigi.task_register import Register
+
+import pipeline
+from pipeline.build import session as sessions
+from pipeline.build.invoke import RunResult
+from pipeline.build.session import Session
+from pipeline.store.storage import MemoryStorage, Storage
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, now: str = "2013-06-01T00:00:00+00:00") -> None:
+        self.now = datetime.datetime.fromisoformat(now)
+
+    def __call__(self) -> datetime.datetime:
+        """The instant that it was set to."""
+        return self.now
+
+    def advance(self, **delta: float) -> None:
+        """Let time pass."""
+        self.now += datetime.timedelta(**delta)
+
+
+class World:
+    """A pipeline in a folder of its own, and what it runs on."""
+
+    def __init__(self, folder: Path, storage: Storage | None = None) -> None:
+        self.folder = folder
+        self.landing = folder / "landing"
+        self.landing.mkdir(parents=True)
+        self.clock = FakeClock()
+        self.storage: Storage = storage if storage is not None else MemoryStorage()
+        self.waits: list[float] = []
+        self.modules: list[str] = []
+        luigi.configuration.get_config().set("headrace", "landing", str(self.landing))
+        sys.path.insert(0, str(folder))
+
+    def close(self) -> None:
+        """Leave no trace in this process."""
+        sys.path.remove(str(self.folder))
+        self._forget()
+        sessions.use(None)
+        for option in ("landing", "landed", "metrics"):
+            luigi.configuration.get_config().remove_option("headrace", option)
+
+    # What the world is made of.
+
+    def write(self, name: str, text: str) -> None:
+        """Land a file, whole, as it would be dropped."""
+        path = self.landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(textwrap.dedent(text), encoding="utf-8")
+        temporary.replace(path)
+
+    def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Land rows as a CSV file."""
+        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        self.write(name, "\n".join(lines) + "\n")
+
+    def code(self, module: str, text: str) -> None:
+        """Write a module of the pipeline, or write it anew."""
+        if module not in self.modules:
+            self.modules.append(module)
+        path = self.folder / f"{module.replace('.', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in path.relative_to(self.folder).parents:
+            if folder != Path("."):
+                (self.folder / folder / "__init__.py").touch()
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def edit(self, module: str, old: str, new: str) -> None:
+        """Edit a module: what is replaced must be there."""
+        path = self.folder / f"{module.replace('.', '/')}.py"
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {module}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def task(self, address: str, **parameters: Any) -> Any:
+        """A task of the code as it now stands, such as `task("tasks.Total", dates="2013-05")`."""
+        module, name = address.rsplit(".", 1)
+        self._forget()
+        return getattr(importlib.import_module(module), name)(**parameters)
+
+    def _forget(self) -> None:
+        tops = {module.split(".")[0] for module in self.modules}
+        for name in [name for name in sys.modules if name.split(".")[0] in tops]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        sys.dont_write_bytecode = True
+        Register.clear_instance_cache()
+        Register._reg[:] = [cls for cls in Register._reg if cls.__module__.split(".")[0] not in tops]
+
+    # What happens in it.
+
+    def session(self) -> Session:
+        """A new run's session."""
+        session = Session(self.storage, self.clock, self._wait)
+        sessions.use(session)
+        return session
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.clock.advance(seconds=seconds)
+
+    def run(self, address: str, workers: int = 1, **parameters: Any) -> RunResult:
+        """Run a task of the code as it now stands, as a new process would."""
+        self.session()
+        return pipeline.run(self.task(address, **parameters), workers=workers)
+
+    def built(self, address: str, workers: int = 1, **parameters: Any) -> list[str]:
+        """Run a task; which builds ran. Nothing may fail."""
+        result = self.run(address, workers, **parameters)
+        assert not result.summary["failures"], result.summary["failures"]
+        return result.built
+
+    def load(self, address: str, **parameters: Any) -> Any:
+        """A task's value."""
+        self.session()
+        return pipeline.load(self.task(address, **parameters))
+
