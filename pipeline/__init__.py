@@ -53,7 +53,7 @@ _HOME = {
     "use_defaults": "pipeline.build.configuration",
 }
 
-__all__ = [  # noqa: RUF022 - in the order of _HOME, which a test compares
+__all__ = [
     "Aggregate", "Check", "Column", "Conserved", "Contract", "Dataset", "DatesParameter",
     "DaysParameter", "Input", "Interval", "Map", "Merge", "Moments", "Snapshot", "Source", "Tally",
     "Task", "Window", "load", "run", "use_defaults",

@@ -33,7 +33,9 @@ COMMANDS = (
     Command("plan", "what a run would do: where, why, how much", "pipeline.commands.plan", TASK),
     Command("why", "why partitions would run, or why they last ran", "pipeline.commands.why", TASK),
     Command(
-        "show", "a record or artifact, part by part, with its lineage", "pipeline.commands.show",
+        "show",
+        "a record or artifact, part by part, with its lineage",
+        "pipeline.commands.show",
         f"{TASK} | DIGEST",
     ),  # fmt: skip
     Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),

@@ -70,9 +70,7 @@ def daily(
 def _scheduled_hour(known: pa.Table) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(
-        [f"{minute // 60:02}" for minute in known["scheduled_minute"].to_pylist()], pa.string()
-    )
+    return pa.array([f"{minute // 60:02}" for minute in known["scheduled_minute"].to_pylist()], pa.string())
 
 
 def _weekday(known: pa.Table) -> Any:
@@ -115,9 +113,7 @@ def _observed(known: pa.Table, weather: list[pa.Table]) -> dict[str, Any]:
     return {name: seen[name] for name in _MEASURES}
 
 
-def _late_rates(
-    known: pa.Table, hour: pa.Array, history: DelayCounts | None
-) -> dict[str, pa.Array]:
+def _late_rates(known: pa.Table, hour: pa.Array, history: DelayCounts | None) -> dict[str, pa.Array]:
     """The delay history as it stood at the last midnight, for each of a flight's groups."""
     return {
         "overall_late_rate": _rates("overall", [""] * known.num_rows, history),

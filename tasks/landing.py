@@ -115,9 +115,7 @@ def redrop(to: Path, day: str) -> str:
 def _landed_flights(to: Path, day: str) -> Path:
     path = to / "flights" / f"{day}.csv"
     if not path.is_file():
-        raise MissingData(
-            f"{path} has not landed; drop it first: python -m tasks.landing --until {day}"
-        )
+        raise MissingData(f"{path} has not landed; drop it first: python -m tasks.landing --until {day}")
     return path
 
 

@@ -102,9 +102,7 @@ class StorageSuite:
         assert storage.read("digits", start, size) == expected
 
     @pytest.mark.parametrize(("start", "size"), [(-1, None), (0, -1)])
-    def test_negative_ranges_are_refused(
-        self, storage: Storage, start: int, size: int | None
-    ) -> None:
+    def test_negative_ranges_are_refused(self, storage: Storage, start: int, size: int | None) -> None:
         storage.put({"digits": b"0123456789"}, durable=False)
         with pytest.raises(ValueError, match="negative"):
             storage.read("digits", start, size)
@@ -117,9 +115,7 @@ class StorageSuite:
             storage.read(name)
         assert failure.value.filename == name
 
-    def test_names_come_sorted_as_strings_and_only_from_below_the_folder(
-        self, storage: Storage
-    ) -> None:
+    def test_names_come_sorted_as_strings_and_only_from_below_the_folder(self, storage: Storage) -> None:
         below = ["a/b", "a/b-c", "a/b.c", "a/b0", "a/c/d", "a/c-d", "a/c.d/e", "a/c0/e", "a/=+@_"]
         storage.put(dict.fromkeys([*below, "a-b", "a.b/c", "ab/c", "b"], b""), durable=False)
         assert [*storage.list("a")] == sorted(below)
@@ -129,12 +125,7 @@ class StorageSuite:
 
     def test_nothing_is_below_what_is_not_a_folder(self, storage: Storage) -> None:
         storage.put({"a/b": b""}, durable=False)
-        assert (
-            [*storage.list("a/b")]
-            == [*storage.list("absent")]
-            == [*storage.list("a/absent/b")]
-            == []
-        )
+        assert [*storage.list("a/b")] == [*storage.list("absent")] == [*storage.list("a/absent/b")] == []
 
     def test_deleted_names_are_gone_and_can_be_created_again(self, storage: Storage) -> None:
         storage.put({"a/x": b"old", "a/y": b"kept"}, durable=False)
@@ -160,9 +151,7 @@ class StorageSuite:
         assert [*storage.list("")] == ["cache/x"]
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
-    def test_a_bad_name_is_refused_before_anything_is_done(
-        self, storage: Storage, name: str
-    ) -> None:
+    def test_a_bad_name_is_refused_before_anything_is_done(self, storage: Storage, name: str) -> None:
         storage.put({"kept": b""}, durable=False)
         with pytest.raises(ValueError, match="bad name"):
             storage.put({"good": b"", name: b""})

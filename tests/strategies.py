@@ -69,23 +69,14 @@ def _scalar_columns() -> list[tuple[pa.DataType, st.SearchStrategy[Any]]]:
     return [
         (pa.bool_(), st.booleans()),
         *[(getattr(pa, f"int{bits}")(), _integers(bits)) for bits in (8, 16, 32, 64)],
-        *[
-            (getattr(pa, f"uint{bits}")(), _integers(bits, signed=False))
-            for bits in (8, 16, 32, 64)
-        ],
+        *[(getattr(pa, f"uint{bits}")(), _integers(bits, signed=False)) for bits in (8, 16, 32, 64)],
         (pa.float16(), st.floats(width=16).filter(lambda number: not math.isnan(number))),
         (pa.float32(), st.floats(width=32)),
         (pa.float64(), st.floats()),
         *[(kind(), _TEXTS) for kind in (pa.string, pa.large_string, pa.string_view)],
-        *[
-            (kind(), st.binary(max_size=20))
-            for kind in (pa.binary, pa.large_binary, pa.binary_view)
-        ],
+        *[(kind(), st.binary(max_size=20)) for kind in (pa.binary, pa.large_binary, pa.binary_view)],
         (pa.binary(3), st.binary(min_size=3, max_size=3)),
-        *[
-            (kind(7, 2), cents)
-            for kind in (pa.decimal32, pa.decimal64, pa.decimal128, pa.decimal256)
-        ],
+        *[(kind(7, 2), cents) for kind in (pa.decimal32, pa.decimal64, pa.decimal128, pa.decimal256)],
         (pa.date32(), _DATES),
         (pa.date64(), _DATES),
         (pa.time32("s"), st.times().map(lambda moment: moment.replace(microsecond=0))),
@@ -106,9 +97,7 @@ def _columns(draw: st.DrawFn, depth: int = 2) -> tuple[pa.DataType, st.SearchStr
 
     shapes = ["scalar", "list", "large_list", "list_view", "fixed_size_list", "struct", "map"]
     shape = draw(st.sampled_from(shapes)) if depth else "scalar"
-    kind, values = draw(
-        st.sampled_from(_scalar_columns()) if shape == "scalar" else _columns(depth - 1)
-    )
+    kind, values = draw(st.sampled_from(_scalar_columns()) if shape == "scalar" else _columns(depth - 1))
     if shape in ("list", "large_list", "list_view"):
         make = {"list": pa.list_, "large_list": pa.large_list, "list_view": pa.list_view}[shape]
         kind, values = make(kind), st.lists(values, max_size=3)
@@ -134,10 +123,7 @@ def arrow_tables(draw: st.DrawFn, max_rows: int = 6) -> pa.Table:
 
     rows = draw(st.integers(0, max_rows))
     kinds = draw(st.lists(_columns(), min_size=1, max_size=3))
-    columns = [
-        pa.array(draw(st.lists(values, min_size=rows, max_size=rows)), kind)
-        for kind, values in kinds
-    ]
+    columns = [pa.array(draw(st.lists(values, min_size=rows, max_size=rows)), kind) for kind, values in kinds]
     return pa.table(columns, names=[f"c{index}" for index in range(len(columns))])
 
 

@@ -15,9 +15,7 @@ from pipeline.values.aggregate import Aggregate, Moment, Moments, Tally, merge_a
 from tests import aggregate_suite as suite
 from tests.strategies import reproducible, row_sets
 
-every_kind = pytest.mark.parametrize(
-    "kind", suite.every_aggregate(), ids=lambda kind: kind.__name__
-)
+every_kind = pytest.mark.parametrize("kind", suite.every_aggregate(), ids=lambda kind: kind.__name__)
 ROWS = row_sets(max_rows=10)
 
 
@@ -136,9 +134,7 @@ def test_a_tally_refuses(keys: list[str], sums: list[str], why: str) -> None:
         Tally.of(DAY, keys, sums)
 
 
-@pytest.mark.parametrize(
-    ("values", "why"), [([float("inf")], "infinity"), (["a"], "isn't numeric")]
-)
+@pytest.mark.parametrize(("values", "why"), [([float("inf")], "infinity"), (["a"], "isn't numeric")])
 def test_moments_refuse(values: list[Any], why: str) -> None:
     with pytest.raises(DataError, match=why):
         Moments.of(pa.table({"x": values}), ["x"])

@@ -96,9 +96,7 @@ def test_the_impossible_wind_goes_to_quarantine_alone() -> None:
     assert admitted.table.num_rows == admitted.rows_in - 1
 
 
-@pytest.mark.parametrize(
-    ("clock", "minute"), [(0, 0), (1, 1), (59, 59), (100, 60), (1745, 1065), (2400, 0)]
-)
+@pytest.mark.parametrize(("clock", "minute"), [(0, 0), (1, 1), (59, 59), (100, 60), (1745, 1065), (2400, 0)])
 def test_clock_times_become_minutes_of_the_day(clock: int, minute: int) -> None:
     row = _flight(sched_dep_time=clock, sched_arr_time=clock)
 
@@ -152,6 +150,4 @@ def test_the_order_of_landed_rows_leaves_no_trace() -> None:
     landed = flight_days.admitted("flights", ORDINARY).table
     backwards = landed.take(list(reversed(range(landed.num_rows))))
 
-    assert digest_table(cleaning.clean_flights(backwards)) == digest_table(
-        flight_days.flights(ORDINARY)
-    )
+    assert digest_table(cleaning.clean_flights(backwards)) == digest_table(flight_days.flights(ORDINARY))

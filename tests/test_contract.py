@@ -47,9 +47,7 @@ def row(flight: object, **changed: object) -> str:
     return ",".join(str(value) for value in values.values())
 
 
-def admitted(
-    *lines: str, contract: Contract = FLIGHTS, day: datetime.date | None = DAY
-) -> Admitted:
+def admitted(*lines: str, contract: Contract = FLIGHTS, day: datetime.date | None = DAY) -> Admitted:
     data = "".join(f"{line}\n" for line in (HEADER, *lines)).encode()
     return admit(read(data, "flights.csv", contract), contract, day)
 
@@ -95,9 +93,7 @@ def test_a_column_that_contradicts_itself_is_refused(column: dict[str, Any], mes
         ({"max_rejected": 1.5}, "max_rejected is 1.5; give a share"),
     ],
 )
-def test_a_contract_that_contradicts_itself_is_refused(
-    contract: dict[str, Any], message: str
-) -> None:
+def test_a_contract_that_contradicts_itself_is_refused(contract: dict[str, Any], message: str) -> None:
     columns = (Column("a", "date"), Column("n", "date", nullable=True))
     with pytest.raises(ConfigurationError, match=message):
         Contract(**({"columns": columns} | contract))
@@ -375,9 +371,7 @@ def test_rows_in_are_accepted_or_rejected(faults: list[str | None]) -> None:
     assert result.rejected["line"].to_pylist() == corrupted
 
 
-@given(
-    st.permutations([*CLEAN, row(3, delay=3), row(4, delay=99), row(7, delay="x"), "1,2", row(11)])
-)
+@given(st.permutations([*CLEAN, row(3, delay=3), row(4, delay=99), row(7, delay="x"), "1,2", row(11)]))
 def test_the_accepted_table_does_not_depend_on_the_order_of_the_file(lines: list[str]) -> None:
     result = admitted(*lines)
 

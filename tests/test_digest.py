@@ -181,9 +181,7 @@ def test_digests_cost_no_heavy_import() -> None:
 
 
 def test_canonical_json_has_one_form() -> None:
-    assert canonical_json({"b": (1, 2.5), "a": {"é": None}}) == (
-        '{"a":{"é":null},"b":[1,2.5]}\n'.encode()
-    )
+    assert canonical_json({"b": (1, 2.5), "a": {"é": None}}) == ('{"a":{"é":null},"b":[1,2.5]}\n'.encode())
 
 
 @given(json_values())
@@ -191,9 +189,7 @@ def test_canonical_json_reads_back(value: object) -> None:
     assert parse_json(canonical_json(value)) == value
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), [float("inf")], {"a": -float("inf")}, "\ud800"], ids=repr
-)
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": -float("inf")}, "\ud800"], ids=repr)
 def test_json_refuses_what_it_cannot_say(value: object) -> None:
     with pytest.raises(ValueError, match=r"JSON compliant|surrogates not allowed"):
         canonical_json(value)

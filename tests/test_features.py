@@ -89,9 +89,7 @@ def test_outcomes_change_nothing_but_the_label() -> None:
     )
 
     expected = flight_days.features_of(ORDINARY)
-    assert digest_table(found.drop_columns(["is_late"])) == digest_table(
-        expected.drop_columns(["is_late"])
-    )
+    assert digest_table(found.drop_columns(["is_late"])) == digest_table(expected.drop_columns(["is_late"]))
     assert found["is_late"].null_count == found.num_rows
 
 
@@ -149,9 +147,7 @@ def test_a_flight_that_lands_after_midnight_is_not_yet_history() -> None:
     flights = flight_days.flights(ORDINARY)
     midnight = datetime.fromisoformat("2013-01-06T05:00:00Z")
     known = [
-        row
-        for row in flights.to_pylist()
-        if row["is_late"] is not None and row["arrived_at"] <= midnight
+        row for row in flights.to_pylist() if row["is_late"] is not None and row["arrived_at"] <= midnight
     ]
 
     counts = delays.summarize(flights).counts
@@ -170,9 +166,7 @@ def test_each_kind_of_group_counts_every_known_flight_once() -> None:
 
 
 def test_delay_counts_add_up_in_any_order() -> None:
-    days = [
-        delays.summarize(flight_days.flights(ORDINARY - timedelta(days=back))) for back in (0, 1, 2)
-    ]
+    days = [delays.summarize(flight_days.flights(ORDINARY - timedelta(days=back))) for back in (0, 1, 2)]
     first, second, third = days
 
     expected = first.merge(second).merge(third).state()

@@ -16,8 +16,8 @@ from types import ModuleType
 import pytest
 
 import pipeline
-from pipeline.code import syntax
 from pipeline.clock import machine_now_ns
+from pipeline.code import syntax
 from pipeline.code.fingerprint import CodeCache, declared_result, difference, identify
 from pipeline.errors import TaskError
 
@@ -209,9 +209,7 @@ def test_a_star_import_brings_the_whole_module_and_what_it_imports(project: Proj
 
 
 @pytest.mark.parametrize("use", ["getattr(helper, name)", "run(helper)", "helper.unknown"])
-def test_a_module_of_which_anything_may_be_used_counts_as_a_whole(
-    project: Project, use: str
-) -> None:
+def test_a_module_of_which_anything_may_be_used_counts_as_a_whole(project: Project, use: str) -> None:
     project.write("deep.py", "def f(): return 1\n")
     project.write("helper.py", "from deep import f\ndef g(): return 2\n")
     project.write("user.py", f"import helper\ndef use(name): return {use}\n")

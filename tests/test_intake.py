@@ -15,9 +15,7 @@ from pipeline.errors import DataError
 from pipeline.values.contract import Column, Contract
 from pipeline.values.intake import Intake, read
 
-CONTRACT = Contract(
-    (Column("id", "int64"), Column("code", "string", nullable=True), Column("x", "float64"))
-)
+CONTRACT = Contract((Column("id", "int64"), Column("code", "string", nullable=True), Column("x", "float64")))
 CLEAN = b"id,code,x\n1,AA,0.5\n2,BB,1.5\n"
 ROWS = {"id": ["1", "2"], "code": ["AA", "BB"], "x": ["0.5", "1.5"]}
 

@@ -21,9 +21,7 @@ def landed(tmp_path: Path) -> Path:
 def _files(root: Path) -> dict[str, tuple[int, int]]:
     """What a stat tells of each file: its inode and the time of its last change."""
     stats = {path: path.stat() for path in root.rglob("*") if path.is_file()}
-    return {
-        str(path.relative_to(root)): (stat.st_ino, stat.st_mtime_ns) for path, stat in stats.items()
-    }
+    return {str(path.relative_to(root)): (stat.st_ino, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -94,9 +92,7 @@ def test_a_correction_changes_some_arrivals_and_nothing_else(landed: Path) -> No
 
     landing.correct(landed, DAY)
 
-    changed = [
-        (old, new) for old, new in zip(before, _rows(path.read_text()), strict=True) if old != new
-    ]
+    changed = [(old, new) for old, new in zip(before, _rows(path.read_text()), strict=True) if old != new]
     assert len(changed) == 19
     for old, new in changed:
         assert [at for at in range(len(old)) if old[at] != new[at]] == [7, 9]  # arr_time, arr_delay
@@ -157,9 +153,7 @@ def test_what_can_not_be_done_is_one_line_and_an_exit_code(
     assert error.count("\n") == 1
 
 
-def test_a_place_that_can_not_be_written_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "flights").write_text("a file where a directory is needed")
 
     assert landing.main(["--to", str(tmp_path), "--until", DAY]) == 40

@@ -110,9 +110,7 @@ def test_the_departure_delay_is_caught_as_a_leak() -> None:
     # Landed and cleaned flights are both in the order of their key.
     delay = flight_days.admitted("flights", day).table["dep_delay"]
 
-    assert learning.leaks(flight_days.features_of(day).append_column("dep_delay", delay)) == [
-        "dep_delay"
-    ]
+    assert learning.leaks(flight_days.features_of(day).append_column("dep_delay", delay)) == ["dep_delay"]
 
 
 def test_a_leak_that_ranks_backwards_is_caught_too() -> None:
@@ -120,9 +118,7 @@ def test_a_leak_that_ranks_backwards_is_caught_too() -> None:
 
     features = flight_days.features_of(TRAINED[0])
 
-    assert learning.leaks(features.append_column("on_time", pc.invert(features["is_late"]))) == [
-        "on_time"
-    ]
+    assert learning.leaks(features.append_column("on_time", pc.invert(features["is_late"]))) == ["on_time"]
 
 
 def test_the_features_themselves_pass() -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from pipeline.build.outcome import (
-    How, Outcome, Output, Policy, Seen, State, count, hole, is_complete, is_settled, verdict,
+    How,
+    Outcome,
+    Output,
+    Policy,
+    Seen,
+    State,
+    count,
+    hole,
+    is_complete,
+    is_settled,
+    verdict,
 )  # fmt: skip
 from pipeline.values.digest import digest_bytes
 

@@ -61,9 +61,7 @@ OPERATIONS: dict[str, Callable[[pa.Table], pa.Table]] = {
     "sort_by": lambda table: sort_by(table, ["group", "measure"], descending=["measure"]),
     "group_by": lambda table: group_by(table, ["group"], [("measure", f, f) for f in FUNCTIONS]),
     "join": lambda table: join(table, MANY.slice(0, 100_000).select(["key", "measure"]), ["key"]),
-    "asof_join": lambda table: asof_join(
-        table, MANY.slice(0, 50_000), "time", ["group"], timedelta(days=9)
-    ),
+    "asof_join": lambda table: asof_join(table, MANY.slice(0, 50_000), "time", ["group"], timedelta(days=9)),
     "concat": lambda table: concat([table, MANY]),
 }
 
@@ -213,9 +211,7 @@ def test_a_join_that_would_multiply_rows_names_the_key() -> None:
 
 
 def test_keys_match_across_encodings_and_widths() -> None:
-    left = pa.table(
-        {"a": pa.array(["x", "y"]).dictionary_encode(), "b": pa.array([1, 2], pa.int8())}
-    )
+    left = pa.table({"a": pa.array(["x", "y"]).dictionary_encode(), "b": pa.array([1, 2], pa.int8())})
     right = pa.table({"a": pa.array(["y"], pa.large_string()), "b": [2], "c": [5]})
     assert join(left, right, ["a", "b"])["c"].to_pylist() == [None, 5]
 

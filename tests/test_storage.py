@@ -214,9 +214,7 @@ def test_a_file_that_can_not_be_finished_leaves_nothing(storage: LocalStorage) -
         (errno.EIO, "check the disk"),
     ],
 )
-def test_a_refusal_says_where_what_and_what_to_do(
-    tmp_path: Path, failure: int, advice: str
-) -> None:
+def test_a_refusal_says_where_what_and_what_to_do(tmp_path: Path, failure: int, advice: str) -> None:
     storage = FailingDisk(tmp_path / "store", failure)
     with pytest.raises(StoreUnwritable) as refusal:
         storage.put({"a/x": b"", "a/y": b""})
@@ -344,9 +342,7 @@ def test_names_that_somebody_else_left_unsynced_are_synced(
     assert violations(events, storage.root, items) == []
 
 
-def test_names_appear_in_the_order_of_the_mapping(
-    storage: LocalStorage, events: list[Event]
-) -> None:
+def test_names_appear_in_the_order_of_the_mapping(storage: LocalStorage, events: list[Event]) -> None:
     names = ["z/1", "a/2", "m/3"]
     storage.put(dict.fromkeys(names, b"data"))
     linked = [path.split("\0")[1] for call, path in events if call == "link"]

@@ -199,12 +199,8 @@ def test_what_lies_under_a_null_does_not_count() -> None:
     numbers = [pa.array([1, hidden, 3]).to_numpy() for hidden in (2, 99)]
     arrays = [pa.array(values, mask=mask.to_numpy(zero_copy_only=False)) for values in numbers]
     structs = [pa.StructArray.from_arrays([values], ["x"], mask=mask) for values in numbers]
-    lists = [
-        pa.ListArray.from_arrays([0, 1, 2, 3], pa.array(values), mask=mask) for values in numbers
-    ]
-    fixed = [
-        pa.FixedSizeListArray.from_arrays(pa.array(values), 1, mask=mask) for values in numbers
-    ]
+    lists = [pa.ListArray.from_arrays([0, 1, 2, 3], pa.array(values), mask=mask) for values in numbers]
+    fixed = [pa.FixedSizeListArray.from_arrays(pa.array(values), 1, mask=mask) for values in numbers]
     for pair in (arrays, structs, lists, fixed):
         one, other = pair
         assert digest_table(pa.table({"c": one})) == digest_table(pa.table({"c": other}))
@@ -214,8 +210,7 @@ def test_text_under_a_null_does_not_count() -> None:
     offsets = pa.py_buffer(np.array([0, 1, 3, 4], np.int32))
     validity = pa.py_buffer(bytes([0b101]))
     one, other = (
-        pa.StringArray.from_buffers(3, offsets, pa.py_buffer(data), validity)
-        for data in (b"axxb", b"ayyb")
+        pa.StringArray.from_buffers(3, offsets, pa.py_buffer(data), validity) for data in (b"axxb", b"ayyb")
     )
     plain = pa.array(["a", None, "b"])
     assert len({digest_table(pa.table({"c": array})) for array in (one, other, plain)}) == 1

@@ -135,4 +135,3 @@ class World:
         """A task's value."""
         self.session()
         return pipeline.load(self.task(address, **parameters))
-

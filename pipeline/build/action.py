@@ -65,8 +65,7 @@ class Action:
             "code": self.code,
             "parameters": dict(self.parameters),
             "inputs": {
-                name: {"task": seen.task, "digests": seen.digests()}
-                for name, seen in self.inputs.items()
+                name: {"task": seen.task, "digests": seen.digests()} for name, seen in self.inputs.items()
             },
             "file": self.file,
         }

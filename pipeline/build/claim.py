@@ -44,9 +44,7 @@ class Claims:
 
     def _mine(self) -> bytes:
         expires_at = self._clock() + datetime.timedelta(seconds=LIFETIME_S)
-        return canonical_json(
-            {"host": _host(), "pid": os.getpid(), "expires_at": expires_at.isoformat()}
-        )
+        return canonical_json({"host": _host(), "pid": os.getpid(), "expires_at": expires_at.isoformat()})
 
     def _is_live(self, name: str) -> bool:
         try:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.build.action import Action
-from pipeline.clock import stopwatch
 from pipeline.build.finder import Finder, Work, done
 from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.progress import Progress
 from pipeline.build.result import Made
+from pipeline.clock import stopwatch
 from pipeline.errors import BlobDamaged, MissingData, RecordDamaged, StoreError
 from pipeline.store.repository import Commit, Draft, record_folder
 from pipeline.values.digest import Digest, digest_bytes
@@ -151,9 +151,7 @@ class Engine(Finder):
             encoded = encode(value)
             blob = digest_bytes(encoded.data)
             blobs[blob] = encoded.data
-            outputs[name] = Output(
-                encoded.digest, blob, len(encoded.data), encoded.codec, encoded.rows
-            )
+            outputs[name] = Output(encoded.digest, blob, len(encoded.data), encoded.codec, encoded.rows)
         environment = self.session.environment()
         body = {
             "recipe": action.recipe(),
@@ -186,9 +184,7 @@ class Engine(Finder):
         self.session.claims.release()
         self._flushed_at = stopwatch()
 
-    def _acknowledge(
-        self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]
-    ) -> None:
+    def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:
         action = work.action
         self.history.stands(action)
         if commit.differs:
@@ -226,4 +222,3 @@ def _fields(output: Output) -> Mapping[str, Any]:
         "codec": output.codec,
         "rows": output.rows,
     }
-

@@ -106,7 +106,5 @@ class Finder:
 def done(record: Record, how: How) -> Outcome:
     """The outcome that a record stands for."""
     out = record.outputs["value"]
-    output = Output(
-        Digest(out["digest"]), Digest(out["blob"]), out["size_bytes"], out["codec"], out["rows"]
-    )
+    output = Output(Digest(out["digest"]), Digest(out["blob"]), out["size_bytes"], out["codec"], out["rows"])
     return Outcome(State.DONE, output, record.key, how)

@@ -85,5 +85,9 @@ def last_line(summary: Mapping[str, Any]) -> str:
     counts, seconds = summary["counts"], summary["seconds"]
     if summary["status"] == "complete" and not counts["built"]:
         return f"nothing to do: everything is up to date ({seconds:.1f} s)"
-    parts = [f"{counts[name]} {name}" for name in ("built", "cut off", "failed", "blocked") if counts.get(name)]
-    return f"{summary['status']}: {', '.join(parts) or 'nothing built'} ({seconds:.1f} s, run {summary['run']})"
+    parts = [
+        f"{counts[name]} {name}" for name in ("built", "cut off", "failed", "blocked") if counts.get(name)
+    ]
+    return (
+        f"{summary['status']}: {', '.join(parts) or 'nothing built'} ({seconds:.1f} s, run {summary['run']})"
+    )

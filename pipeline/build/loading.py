@@ -78,7 +78,9 @@ def load_outcome(
     codec = outcome.output.codec
     is_aggregate = codec.startswith("aggregate/")
     return decode(
-        codec, data, aggregate_class(session, task, method or task.produces) if is_aggregate else None
+        codec,
+        data,
+        aggregate_class(session, task, method or task.produces) if is_aggregate else None,
     )
 
 

@@ -18,9 +18,7 @@ from pipeline.values.partition import tree_root
 class Manifest:
     """The outcomes by partition label, read when first asked for, and their calendar tree's root."""
 
-    def __init__(
-        self, root: Digest, complete: bool, read: Callable[[], Mapping[str, Outcome]]
-    ) -> None:
+    def __init__(self, root: Digest, complete: bool, read: Callable[[], Mapping[str, Outcome]]) -> None:
         self.root = root
         self.complete = complete
         self._read = read
@@ -78,6 +76,4 @@ def outcome_of(row: list[Any]) -> Outcome:
     """Read one outcome back."""
     state, value, key, how, cause, missing = row
     output = Output(Digest(value[0]), Digest(value[1]), *value[2:]) if value else None
-    return Outcome(
-        State(state), output, Digest(key) if key else None, How(how), str(cause), bool(missing)
-    )
+    return Outcome(State(state), output, Digest(key) if key else None, How(how), str(cause), bool(missing))

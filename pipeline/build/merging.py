@@ -30,9 +30,7 @@ def merge_windows(task: Merge, engine: Finder) -> dict[str, Outcome]:
     """One value for each day, of the days in its window."""
     summaries = _summaries(task, engine)
     assert task.window is not None
-    wanted = {
-        str(day): [str(seen) for seen in task.window.before(day)] for day in task.dates
-    }
+    wanted = {str(day): [str(seen) for seen in task.window.before(day)] for day in task.dates}
     return _nodes(task, engine, "finish", wanted, summaries)
 
 
@@ -117,4 +115,3 @@ def _merge(task: Merge, engine: Finder, step: str, seen: Seen) -> Made:
         if outcome.output is not None:
             merged = merged.merge(load_outcome(engine.session, task, label, outcome, "summarize"))
     return Made(merged if step == "merge" else task.finish(merged))
-

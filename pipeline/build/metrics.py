@@ -47,7 +47,7 @@ def _job(summary: Mapping[str, Any]) -> str:
 
 def _last_success(path: Path) -> float | None:
     try:
-        found = re.search(rf"^{_SUCCESS}{{[^}}]*}} (\S+)$", path.read_text(encoding="utf-8"), re.M)
+        found = re.search(rf"^{_SUCCESS}{{[^}}]*}} (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
         return None
     return float(found[1]) if found else None

@@ -50,9 +50,7 @@ class Task(Stage):
         return _settle(self, engine, {WHOLE: self.seen(engine, None)})
 
 
-def _settle(
-    task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, Seen]]
-) -> dict[str, Outcome]:
+def _settle(task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, Seen]]) -> dict[str, Outcome]:
     decided: dict[str, Outcome] = {}
     works = []
     for label, seen in wanted.items():

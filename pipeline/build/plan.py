@@ -60,7 +60,11 @@ class StagePlan:
             elif outcome.state is State.UNKNOWN and label not in planned:
                 self.unknown[label] = outcome.cause
             elif outcome.state is not State.UNKNOWN:
-                kept = {State.FAILED: self.failed, State.BLOCKED: self.blocked, State.HOLE: self.holes}
+                kept = {
+                    State.FAILED: self.failed,
+                    State.BLOCKED: self.blocked,
+                    State.HOLE: self.holes,
+                }
                 kept[outcome.state][label] = outcome.cause
 
 
@@ -202,4 +206,3 @@ def as_json(plan: Plan) -> dict[str, Any]:
         ],
         "seconds": {"certain": certain, "at_most": at_most, "not_known_of": novel},
     }
-

@@ -44,9 +44,7 @@ def compare(
 def _code(old: str, new: str, parts_of: Callable[[Digest], Parts]) -> list[str]:
     if old == new:
         return []
-    return [
-        f"{Reason.CODE}: {line}" for line in difference(parts_of(Digest(old)), parts_of(Digest(new)))
-    ]
+    return [f"{Reason.CODE}: {line}" for line in difference(parts_of(Digest(old)), parts_of(Digest(new)))]
 
 
 def _parameters(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
@@ -89,9 +87,7 @@ def _input_line(task: str, label: str, before: Parts, now: Parts) -> str:
         return f"{Reason.INPUT}: {task} {label} is new"
     if label not in now:
         return f"{Reason.INPUT}: {task} {label} is no longer asked for"
-    return (
-        f"{Reason.INPUT}: {task} {label} from {_short(before[label])} to {_short(now[label])}"
-    )
+    return f"{Reason.INPUT}: {task} {label} from {_short(before[label])} to {_short(now[label])}"
 
 
 def _short(digest: str | None) -> str:

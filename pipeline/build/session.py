@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline.build import configuration
 from pipeline.build.claim import Claims
+from pipeline.build.manifest import Manifest
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
-from pipeline.build.manifest import Manifest
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
@@ -131,9 +131,7 @@ class Session:
 
     def _read_manifest(self, name: str) -> Manifest | None:
         try:
-            return Manifest.parse(
-                self.storage.read(name), lambda: self.storage.read(f"{name}.outcomes")
-            )
+            return Manifest.parse(self.storage.read(name), lambda: self.storage.read(f"{name}.outcomes"))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None  # never written, or damaged: a cache is made again
 

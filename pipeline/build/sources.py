@@ -69,7 +69,9 @@ class Landed(Stage):
         if digest_bytes(data) != fingerprint:
             raise DataError(f"{path} was replaced while the run read it; run again")
         admitted = admission.admit(
-            intake.read(data, str(path), self.contract), self.contract, day if self.contract.day else None
+            intake.read(data, str(path), self.contract),
+            self.contract,
+            day if self.contract.day else None,
         )
         return Made(admitted.table, admitted.rows_in, admitted.table.num_rows, admitted.rejected)
 
@@ -87,9 +89,7 @@ class Landed(Stage):
 
     def _obtain(self, engine: Finder) -> dict[str, Outcome]:
         present = self.present(engine.session)
-        works = [
-            self.read(engine, day, found) for day, found in present.items() if isinstance(found, str)
-        ]
+        works = [self.read(engine, day, found) for day, found in present.items() if isinstance(found, str)]
         absent = {str(day): found for day, found in present.items() if isinstance(found, Outcome)}
         return dict(sorted({**absent, **engine.obtain(works)}.items()))
 

@@ -19,13 +19,13 @@ import luigi
 
 from pipeline.build import run
 from pipeline.build import session as sessions
-from pipeline.clock import stopwatch
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
 from pipeline.build.engine import Engine
 from pipeline.build.finder import Finder
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, Policy, Seen, State
 from pipeline.build.session import Session
+from pipeline.clock import stopwatch
 from pipeline.errors import NotReproducible, StoreError, TaskError
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value

@@ -170,8 +170,7 @@ class CodeCache:
 
     def _is_valid(self, entry: Mapping[str, Any]) -> bool:
         return entry["environment"] == self._environment and all(
-            self._signature(path) == tuple(signature)
-            and not is_racy(signature, entry["hashed_at_ns"])
+            self._signature(path) == tuple(signature) and not is_racy(signature, entry["hashed_at_ns"])
             for path, signature in entry["files"].items()
         )
 

@@ -85,9 +85,7 @@ class Names:
             return self.sources.module(module)
         return None
 
-    def resolve(
-        self, module: Module, chain: Chain, local: Iterable[tuple[str, Binding]] = ()
-    ) -> list[Site]:
+    def resolve(self, module: Module, chain: Chain, local: Iterable[tuple[str, Binding]] = ()) -> list[Site]:
         """The sites that `chain` means in `module`, where `local` are a function's own imports."""
         seen: set[tuple[str, Chain]] = set()
         bindings = [binding for name, binding in local if name in {chain[0], STAR}]
@@ -107,9 +105,7 @@ class Names:
             for star in module.imports.get(STAR, ()):
                 yield from self._bound(star, chain, seen)
 
-    def _bound(
-        self, binding: Binding, chain: Chain, seen: set[tuple[str, Chain]]
-    ) -> Iterator[Site]:
+    def _bound(self, binding: Binding, chain: Chain, seen: set[tuple[str, Chain]]) -> Iterator[Site]:
         """The meanings of a name that an import binds."""
         if binding.attribute == STAR:
             exporter = self.read(binding.module)

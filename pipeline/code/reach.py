@@ -108,17 +108,13 @@ class Reach:
             return
         sources, submodule = self._names.sources, f"{binding.module}.{binding.attribute}"
         # Located first: a package of re-exports would have all that it exports from read here.
-        if sources.locate(submodule) and not sources.module(binding.module).binds(
-            binding.attribute
-        ):
+        if sources.locate(submodule) and not sources.module(binding.module).binds(binding.attribute):
             yield Site(submodule, RUN)
 
     def _registered(self, module: Module) -> Iterator[Site]:
         """Definitions under a first-party decorator, which may have put them into some registry."""
         for name, statements in module.definitions.items():
-            decorators = [
-                d for s in statements if isinstance(s, Definition) for d in s.decorator_list
-            ]
+            decorators = [d for s in statements if isinstance(s, Definition) for d in s.decorator_list]
             for chain in syntax.uses(decorators).chains:
                 sites = self._names.resolve(module, chain)
                 if any(self._names.origin(s.module) is Origin.FIRST_PARTY for s in sites):

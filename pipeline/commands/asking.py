@@ -50,9 +50,7 @@ def ranges(labels: Iterable[str]) -> str:
             groups[-1][1] = day
         else:
             groups.append([day, day])
-    texts = [
-        f"{a}" if a == b else f"{a}..{b} ({(b - a).days + 1} days)" for a, b in groups
-    ]
+    texts = [f"{a}" if a == b else f"{a}..{b} ({(b - a).days + 1} days)" for a, b in groups]
     return ", ".join([*texts[:4], *([f"and {len(texts) - 4} more"] if len(texts) > 4 else [])])
 
 

@@ -78,8 +78,9 @@ def _text(session: Session, record: Record) -> Iterator[str]:
         rows = f", {out['rows']} rows" if out["rows"] is not None else ""
         yield f"  {name:<12} {out['digest']}{rows}, {out['size_bytes']} bytes, {out['codec']}"
     rows = fields["rows"]
-    yield f"  rows         in {rows['in']}, out {rows['out']}, rejected {rows['rejected']}" + "".join(
-        f", {number} {reason}" for reason, number in rows["filtered"].items()
+    yield (
+        f"  rows         in {rows['in']}, out {rows['out']}, rejected {rows['rejected']}"
+        + "".join(f", {number} {reason}" for reason, number in rows["filtered"].items())
     )
     yield f"  built        {fields['started_at'][:19]} in {fields['seconds']:.3f} s, run {fields['run']}"
     yield f"  because      {'; '.join(fields['reason'][:3])}"

@@ -20,7 +20,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     task = parse_task(words, "why")
     plan = make_plan(session, task)
     would = [
-        {"task": stage.task, "partition": step.partition, "step": step.step, "reasons": step.reasons}
+        {
+            "task": stage.task,
+            "partition": step.partition,
+            "step": step.step,
+            "reasons": step.reasons,
+        }
         for stage in plan.stages
         for step in stage.steps.values()
     ]
@@ -32,13 +37,16 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     ]
     built = _built(session, task)
     if json:
-        yield canonical_json({"would_run": would, "waits": waits, "up_to_date": built}).decode().rstrip()
+        yield (canonical_json({"would_run": would, "waits": waits, "up_to_date": built}).decode().rstrip())
         return
     yield from _text(task, would, waits, built)
 
 
 def _text(
-    task: Stage, would: list[dict[str, Any]], waits: list[dict[str, Any]], built: list[dict[str, Any]]
+    task: Stage,
+    would: list[dict[str, Any]],
+    waits: list[dict[str, Any]],
+    built: list[dict[str, Any]],
 ) -> Iterator[str]:
     if would:
         yield "would run:"

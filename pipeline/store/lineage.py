@@ -13,7 +13,10 @@ from pipeline.store.repository import Record, Repository
 def find(repository: Repository, prefix: str) -> Iterator[Record]:
     """The records whose key, or one of whose outputs, begins with some hexadecimal digits."""
     for record in every(repository):
-        names = [record.key, *(out[kind] for out in record.outputs.values() for kind in ("digest", "blob"))]
+        names = [
+            record.key,
+            *(out[kind] for out in record.outputs.values() for kind in ("digest", "blob")),
+        ]
         if any(str(name).removeprefix("sha256:").startswith(prefix) for name in names):
             yield record
 

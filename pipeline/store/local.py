@@ -251,6 +251,5 @@ class LocalStorage:
             where = f" at {error.filename}" if error.filename else ""
             advice = _ADVICE.get(error.errno or 0, "see the system's log, and check the disk")
             raise StoreUnwritable(
-                f"can't write {names[0]!r}{more} in the store {self._root}:"
-                f" {error.strerror}{where}; {advice}"
+                f"can't write {names[0]!r}{more} in the store {self._root}: {error.strerror}{where}; {advice}"
             ) from error

@@ -175,15 +175,11 @@ class Repository:
 
     def _stands(self, record: Record, draft: Draft) -> bool:
         """Whether a record's own blobs live: those that we have just written for it don't prove it."""
-        return all(
-            self.has_blob(Digest(out["blob"]), out["size_bytes"]) for out in record.outputs.values()
-        )
+        return all(self.has_blob(Digest(out["blob"]), out["size_bytes"]) for out in record.outputs.values())
 
 
 def _body(draft: Draft, attempt: int) -> bytes:
-    return canonical_json(
-        {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
-    )
+    return canonical_json({"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body})
 
 
 def _differs(record: Record, draft: Draft) -> bool:

@@ -99,9 +99,7 @@ def check_name(name: str) -> None:
 def check_range(start: int, size: int | None) -> None:
     """Raise ValueError unless these are the bounds of a range of bytes."""
     if start < 0 or (size is not None and size < 0):
-        raise ValueError(
-            f"bad range of bytes: start {start}, size {size}. Expected no negative number"
-        )
+        raise ValueError(f"bad range of bytes: start {start}, size {size}. Expected no negative number")
 
 
 def folder_prefix(prefix: str) -> str:

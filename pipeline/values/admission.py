@@ -119,9 +119,7 @@ def validate(table: pa.Table, contract: Contract, day: datetime.date | None = No
         faults += day_faults(judged, contract, day)
     if contract.key and set(contract.key) <= set(names):
         faults += key_faults(judged.take(key_order(judged, [], contract.key)), contract.key)
-    violations += [
-        f"{fault.kind} ({len(fault.rows)} rows; {fault.say(fault.rows[0])})" for fault in faults
-    ]
+    violations += [f"{fault.kind} ({len(fault.rows)} rows; {fault.say(fault.rows[0])})" for fault in faults]
     if violations:
         raise DataError(
             f"the table of {table.num_rows} rows breaks its contract; correct what builds it, or "
@@ -211,9 +209,7 @@ def _require_few_rejected(
     )
 
 
-def _require_day(
-    admitted: Admitted, name: str, contract: Contract, day: datetime.date | None
-) -> None:
+def _require_day(admitted: Admitted, name: str, contract: Contract, day: datetime.date | None) -> None:
     """Say it plainly when what is wrong with a refused file is its day."""
     if contract.day is None or day is None:
         return

@@ -106,9 +106,7 @@ class Tally(Aggregate):
         if not (self.fields and other.fields):
             return self if self.fields else other
         if self.fields != other.fields:
-            raise ValueError(
-                f"found tallies of {self.fields} and {other.fields}, expected one kind"
-            )
+            raise ValueError(f"found tallies of {self.fields} and {other.fields}, expected one kind")
         counts = dict(self.counts)
         for key, numbers in other.counts.items():
             counts[key] = tuple(map(int.__add__, self.get(key), numbers))
@@ -195,9 +193,7 @@ class Moments(Aggregate):
         """Add the moments of both, column by column; one that a side lacks is of no rows there."""
         names = [*self.columns, *(name for name in other.columns if name not in self.columns)]
         none = Moment()
-        return type(self)(
-            {n: self.columns.get(n, none).merge(other.columns.get(n, none)) for n in names}
-        )
+        return type(self)({n: self.columns.get(n, none).merge(other.columns.get(n, none)) for n in names})
 
     def state(self) -> Any:
         """Return the moments of each column, as a list in the order of `Moment`."""
@@ -226,8 +222,7 @@ def _sums(
     grouped = group_by(pa.table(columns), by, [(name, "sum", f"sum of {name}") for name in parts])
     return {
         tuple(row[f"key {index}"] for index in range(len(keys))): tuple(
-            (row[f"sum of high {index}"] << 32) + row[f"sum of low {index}"]
-            for index in range(len(numbers))
+            (row[f"sum of high {index}"] << 32) + row[f"sum of low {index}"] for index in range(len(numbers))
         )
         for row in grouped.to_pylist()
     }

@@ -1,23 +1,97 @@
-"""Temporary."""
+"""How values rest: the codec that a record names, the digest that enters keys, and the bytes.
+
+A table is Parquet, a fitted estimator skops, an aggregate and anything plain canonical JSON. Few formats, and
+none that runs code when it is read.
+"""
+
+from __future__ import annotations
+
+import sys
 from dataclasses import dataclass
-from pipeline.values.digest import canonical_json, digest_value, parse_json
+from typing import Any
+
+from pipeline.errors import FormatMismatch
 from pipeline.values.aggregate import Aggregate
+from pipeline.values.digest import Digest, canonical_json, digest_value, parse_json
+
+TABLE, MODEL, AGGREGATE, JSON = "table/1", "model/1", "aggregate/1", "json/1"
+
+
 @dataclass(frozen=True)
 class Encoded:
+    """A value's identity and its bytes; `rows` of a table alone."""
+
     codec: str
-    digest: str
+    digest: Digest
     data: bytes
-    rows: int | None
-def encode(value):
-    from pipeline.values.table import digest_table, write_table
-    import pyarrow as pa
-    if isinstance(value, pa.Table):
-        return Encoded("table/1", digest_table(value), write_table(value), value.num_rows)
+    rows: int | None = None
+
+
+def encode(value: Any) -> Encoded:
+    """Give a value its identity and its bytes.
+
+    Takes an Arrow table or a pandas frame (kept as a table, without its index), a fitted scikit-learn
+    estimator, an aggregate, or a plain JSON value. `TypeError` says what was found instead.
+    """
     if isinstance(value, Aggregate):
-        return Encoded("aggregate/1", value.digest(), canonical_json(value.state()), None)
-    return Encoded("json/1", digest_value(value), canonical_json(value), None)
-def decode(codec, data, aggregate=None):
-    from pipeline.values.table import read_table
-    if codec == "table/1": return read_table(data)
-    if codec == "aggregate/1": return aggregate.from_state(parse_json(data))
-    return parse_json(data)
+        return Encoded(AGGREGATE, value.digest(), canonical_json(value.state()))
+    if is_tabular(value):
+        return _encode_table(as_table(value))
+    if hasattr(value, "fit") and hasattr(value, "get_params"):
+        from pipeline.values.model import digest_model, dump_model
+
+        return Encoded(MODEL, digest_model(value), dump_model(value))
+    try:
+        return Encoded(JSON, digest_value(value), canonical_json(value))
+    except (TypeError, ValueError) as error:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"a build returned {kind}, which can't be kept ({error}); return an Arrow table, a pandas "
+            f"frame, a scikit-learn estimator, an Aggregate, or lists, dicts, texts and numbers"
+        ) from None
+
+
+def decode(codec: str, data: bytes, aggregate: type[Aggregate] | None = None) -> Any:
+    """Read a value back: what `encode` took, a pandas frame as a table, a tuple as a list.
+
+    `aggregate` is the class of an aggregate: the bytes name none, so that reading them imports nothing.
+    """
+    if codec == TABLE:
+        from pipeline.values.table import read_table
+
+        return read_table(data)
+    if codec == MODEL:
+        from pipeline.values.model import load_model
+
+        return load_model(data)
+    if codec == AGGREGATE and aggregate is not None:
+        return aggregate.from_state(parse_json(data))
+    if codec == JSON:
+        return parse_json(data)
+    raise FormatMismatch(
+        f"a value is kept as {codec!r}, which this version can't read "
+        f"(it reads {TABLE}, {MODEL}, {AGGREGATE}, {JSON}): use the version that wrote it"
+    )
+
+
+def is_tabular(value: object) -> bool:
+    """Whether a value is kept as a table. Loads neither library: who holds such a value has loaded it."""
+    arrow, pandas = sys.modules.get("pyarrow"), sys.modules.get("pandas")
+    return bool(arrow and isinstance(value, arrow.Table)) or bool(
+        pandas and isinstance(value, pandas.DataFrame)
+    )
+
+
+def as_table(value: Any) -> Any:
+    """A tabular value as an Arrow table; of a pandas frame the columns, and not the index."""
+    import pyarrow as pa
+
+    if isinstance(value, pa.Table):
+        return value
+    return pa.Table.from_pandas(value, preserve_index=False).replace_schema_metadata(None)
+
+
+def _encode_table(table: Any) -> Encoded:
+    from pipeline.values.table import digest_table, write_table
+
+    return Encoded(TABLE, digest_table(table), write_table(table), table.num_rows)

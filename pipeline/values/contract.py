@@ -113,8 +113,7 @@ class Contract:
     def _check_references(self) -> None:
         if unknown := [name for name in self.key if name not in self.names]:
             raise ConfigurationError(
-                f"contract: key names {_list(unknown)}, which is no column; "
-                f"choose from {_list(self.names)}"
+                f"contract: key names {_list(unknown)}, which is no column; choose from {_list(self.names)}"
             )
         if self.day is None:
             return

@@ -104,7 +104,5 @@ def _misfits(distinct: pa.Array, wanted: pa.DataType) -> pa.Array:
         if len(distinct) == 1:
             return distinct
         half = len(distinct) // 2
-        return pa.concat_arrays(
-            [_misfits(distinct[:half], wanted), _misfits(distinct[half:], wanted)]
-        )
+        return pa.concat_arrays([_misfits(distinct[:half], wanted), _misfits(distinct[half:], wanted)])
     return distinct[:0]

@@ -112,9 +112,7 @@ def _text_lines(data: bytes, name: str) -> bytes:
         data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        _refuse(
-            name, f"is not UTF-8: byte {error.start} (line {line}) is 0x{data[error.start]:02x}"
-        )
+        _refuse(name, f"is not UTF-8: byte {error.start} (line {line}) is 0x{data[error.start]:02x}")
     if not data.endswith(b"\n"):
         _refuse(name, "is truncated: the last line has no newline")
     return data.removeprefix(codecs.BOM_UTF8)
@@ -145,9 +143,7 @@ def _read_csv(data: bytes, name: str, contract: Contract) -> Intake:
     return Intake(table, tuple(sorted(unparsable)), first_line=2, name=name)
 
 
-def _set_malformed_aside(
-    body: bytes, lines: Sequence[int]
-) -> tuple[bytes, Sequence[int], list[Unparsable]]:
+def _set_malformed_aside(body: bytes, lines: Sequence[int]) -> tuple[bytes, Sequence[int], list[Unparsable]]:
     """Take out those of the numbered *lines* that a parser would join, split or read as nothing.
 
     Returns the lines that are left, their numbers, and those taken out.
@@ -177,9 +173,7 @@ def _line_fault(line: str) -> str:
     return ""
 
 
-def _parse_csv(
-    body: bytes, columns: list[str], contract: Contract
-) -> tuple[pa.Table, list[Unparsable]]:
+def _parse_csv(body: bytes, columns: list[str], contract: Contract) -> tuple[pa.Table, list[Unparsable]]:
     """Text columns in the contract's order; the lines in the second part count from 1 in *body*."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -240,9 +234,7 @@ def _read_json_lines(data: bytes, name: str, contract: Contract) -> Intake:
         except (ValueError, RecursionError) as error:
             unparsable.append(Unparsable(number, line, f"not a JSON object of values ({error})"))
     if rows:
-        _require_columns(
-            list(dict.fromkeys(field for row in rows for field in row)), name, contract
-        )
+        _require_columns(list(dict.fromkeys(field for row in rows for field in row)), name, contract)
     columns = {column: [row.get(column) for row in rows] for column in contract.names}
     return Intake(_text_table(columns), tuple(unparsable), first_line=1, name=name)
 

@@ -7,17 +7,16 @@ addresses, dates and the order in which attributes were set.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import struct
 import zipfile
-from collections.abc import Callable, Iterable
-from types import MappingProxyType, MethodType, ModuleType
+from collections.abc import Iterable
+from itertools import count
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.values.digest import Digest, digest_value
+from pipeline.values.digest import Digest, digest_bytes, digest_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +49,8 @@ An estimator of your own isn't among them, and neither is a function of your own
 run code that a file names.
 """
 
+_PLAIN = {type(None), bool, int, float, str, bytes}
+_SCHEMA = "schema.json"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can say
 
 # What an object remembers of the machine or the library, though no prediction depends on it.
@@ -218,3 +219,63 @@ class _Describer:
             self._each(items or ()),
             self._pairs(pairs or ()),
         )
+
+    def _state(self, state: object) -> object:
+        """Describe attributes without their order: it tells who set them, not what they are."""
+        if isinstance(state, tuple) and len(state) == 2:  # with __slots__: the two kinds apart
+            return ("state", self._state(state[0]), self._state(state[1]))
+        return self.describe(state, ".state")
+
+
+def _is_global(value: object) -> bool:
+    """Whether it is found by its name: a class, a function, a numpy ufunc."""
+    import numpy as np
+
+    if isinstance(value, BuiltinFunctionType):
+        return value.__self__ is None or isinstance(value.__self__, ModuleType | type)
+    return isinstance(value, type | FunctionType | np.ufunc)
+
+
+def _name(value: Any) -> str:
+    return f"{getattr(value, '__module__', 'numpy')}.{value.__qualname__}"
+
+
+def _canonical_zip(data: bytes) -> bytes:
+    """Pack a skops file anew: no dates, and places in the traversal instead of memory addresses."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    order = _Order()
+    schema = order.apply(json.loads(members[_SCHEMA]))
+    contents = {new: members[old] for old, new in order.names.items()}
+    contents[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    repacked = io.BytesIO()
+    with zipfile.ZipFile(repacked, "w") as target:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=6)
+    return repacked.getvalue()
+
+
+class _Order:
+    """Numbers the nodes of a skops schema as they are met, and names the members by it."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}
+        self._next = count()
+
+    def apply(self, node: Any) -> Any:
+        """Return the schema with the new numbers and names."""
+        if isinstance(node, list):
+            return [self.apply(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        changed = {key: self.apply(value) for key, value in node.items() if key != "__id__"}
+        if "file" in changed:
+            suffix = node["file"].rsplit(".", 1)[-1]
+            changed["file"] = self.names.setdefault(node["file"], f"{len(self.names)}.{suffix}")
+        if "__id__" in node:
+            # Whether two equal numbers or texts are one object is up to the interpreter.
+            shared = {} if node.get("is_json") else self._numbers
+            changed["__id__"] = shared.setdefault(node["__id__"], next(self._next))
+        return changed

@@ -39,9 +39,7 @@ def sort_by(table: pa.Table, keys: Sequence[str], descending: Sequence[str] = ()
     return table.take(pc.sort_indices(_plain(table.select(keys)), sort_keys=orders))
 
 
-def group_by(
-    table: pa.Table, keys: Sequence[str], aggregations: Sequence[tuple[str, str, str]]
-) -> pa.Table:
+def group_by(table: pa.Table, keys: Sequence[str], aggregations: Sequence[tuple[str, str, str]]) -> pa.Table:
     """Return one row for each combination of `keys`, sorted by them; a null is a key like others.
 
     An aggregation is (column, function, name of the result); the functions are Arrow's grouped
