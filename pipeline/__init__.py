@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.build.patterns import Map, Merge, Task
     from pipeline.build.result import Conserved
     from pipeline.build.sources import Snapshot, Source
-    from pipeline.build.task import Input
+    from pipeline.build.task import Input, Inputs
     from pipeline.values.aggregate import Aggregate, Moments, Tally
     from pipeline.values.check import Check
     from pipeline.values.contract import Column, Contract
@@ -39,6 +39,7 @@ _HOME = {
     "DatesParameter": "pipeline.build.parameter",
     "DaysParameter": "pipeline.build.parameter",
     "Input": "pipeline.build.task",
+    "Inputs": "pipeline.build.task",
     "Interval": "pipeline.values.partition",
     "Map": "pipeline.build.patterns",
     "Merge": "pipeline.build.patterns",
@@ -55,7 +56,7 @@ _HOME = {
 
 __all__ = [
     "Aggregate", "Check", "Column", "Conserved", "Contract", "Dataset", "DatesParameter",
-    "DaysParameter", "Input", "Interval", "Map", "Merge", "Moments", "Snapshot", "Source", "Tally",
+    "DaysParameter", "Input", "Inputs", "Interval", "Map", "Merge", "Moments", "Snapshot", "Source", "Tally",
     "Task", "Window", "load", "run", "use_defaults",
 ]  # fmt: skip
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pipeline import Input, Map, Merge, Window
-from pipeline.build.result import Conserved
+from pipeline import Conserved, Input, Map, Merge, Window
 from tasks import cleaning, contracts, delays, features
 from tasks.delays import DelayCounts
 from tasks.sources import Flights, Planes, Weather
@@ -15,13 +14,15 @@ from tasks.sources import Flights, Planes, Weather
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipeline import Inputs
+
 
 class CleanFlights(Map):
     """A day's flights with instants, minutes and the label; a row in is a row out."""
 
     contract = contracts.CLEAN_FLIGHTS
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """The day's landed flights."""
         return {"flights": Flights(dates=self.dates)}
 
@@ -35,7 +36,7 @@ class CleanWeather(Map):
 
     contract = contracts.CLEAN_WEATHER
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """The day's landed weather."""
         return {"weather": Weather(dates=self.dates)}
 
@@ -49,7 +50,7 @@ class DelayHistory(Merge):
 
     window = Window(days=28, lag=1)
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """Cleaned days; one that failed is left out rather than hold up four weeks."""
         return {"flights": Input(CleanFlights(dates=self.dates), failed="skip")}
 
@@ -63,7 +64,7 @@ class DailyFeatures(Map):
 
     contract = contracts.FEATURES
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """The day's flights; weather from the day before on; planes and history as they stood."""
         weather = CleanWeather(dates=self.dates)
         return {

@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline import DatesParameter, Input, Interval, Task
-from pipeline.build.result import Conserved
+from pipeline import Conserved, DatesParameter, Input, Interval, Task
 from tasks import learning
 from tasks.daily import DailyFeatures
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from pipeline import Dataset
+    from pipeline import Dataset, Inputs
 
 
 class FitModel(Task):
     """A classifier fitted on the labelled flights of an interval."""
 
-    dates: Interval = DatesParameter(description="the days to learn from")
-    c: float = luigi.FloatParameter(default=0.01, description="inverse strength of the penalty")
+    dates = DatesParameter(description="the days to learn from")
+    c = luigi.FloatParameter(default=0.01, description="inverse strength of the penalty")
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """Features; a day that failed is left out, and the run still ends non-zero for it."""
         return {"features": Input(DailyFeatures(dates=self.dates), failed="skip")}
 
@@ -42,11 +41,11 @@ class FitModel(Task):
 class Evaluate(Task):
     """How well the model of one interval foretells the flights of another."""
 
-    train: Interval = DatesParameter(description="the days that the model learnt from")
-    dates: Interval = DatesParameter(description="the days to judge it on")
-    c: float = luigi.FloatParameter(default=0.01, description="as in FitModel")
+    train = DatesParameter(description="the days that the model learnt from")
+    dates = DatesParameter(description="the days to judge it on")
+    c = luigi.FloatParameter(default=0.01, description="as in FitModel")
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """The held-out features, and the model."""
         return {
             "features": Input(DailyFeatures(dates=self.dates), failed="skip"),
@@ -61,17 +60,17 @@ class Evaluate(Task):
 class TrainModel(Task):
     """The job: a model of an interval, judged on its last days, which it has not seen."""
 
-    dates: Interval = DatesParameter(description="the interval; its last days are held out")
-    holdout_days: int = luigi.IntParameter(
+    dates = DatesParameter(description="the interval; its last days are held out")
+    holdout_days = luigi.IntParameter(
         default=91, description="how many days are held out; never more than a quarter"
     )
-    c: float = luigi.FloatParameter(default=0.01, description="as in FitModel")
+    c = luigi.FloatParameter(default=0.01, description="as in FitModel")
 
     def split(self) -> tuple[Interval, Interval]:
         """The days to learn from, and the days to judge on."""
         return self.dates.split(min(self.holdout_days, len(self.dates) // 4))
 
-    def requires(self):
+    def requires(self) -> Inputs:
         """A model of the first days and its evaluation on the last."""
         train, held_out = self.split()
         return {

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.build import configuration
@@ -56,11 +57,15 @@ class Files:
             )
 
     def __str__(self) -> str:
+        return self._place
+
+    @cached_property
+    def _place(self) -> str:
         return str(root() / self.pattern)
 
-    def path(self, day: datetime.date) -> Path:
-        """Where a day's file is, or would be."""
-        return Path(str(self).replace("{day}", day.isoformat()))
+    def path(self, day: datetime.date) -> str:
+        """Where a day's file is, or would be. A text: a night asks for a thousand of them."""
+        return self._place.replace("{day}", day.isoformat())
 
     def days(self) -> list[datetime.date]:
         """The days for which there is a file, in order."""
@@ -88,7 +93,7 @@ class Fingerprints:
         self._storage = storage
         self._name = f"cache/files/{task}"
         self._entries: dict[str, list[int | str]] = self._load()
-        self._known: dict[Path, Digest | None] = {}
+        self._known: dict[str, Digest | None] = {}
 
     def _load(self) -> dict[str, list[int | str]]:
         try:
@@ -97,10 +102,10 @@ class Fingerprints:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def of(self, paths: Iterable[Path]) -> Mapping[Path, Digest | None]:
+    def of(self, paths: Iterable[str]) -> Mapping[str, Digest | None]:
         """Each file's digest; None where there is no file. Asked once, answered alike for the run."""
         changed = False
-        found: dict[Path, Digest | None] = {}
+        found: dict[str, Digest | None] = {}
         for path in paths:
             if path not in self._known:
                 changed |= self._look(path)
@@ -109,34 +114,34 @@ class Fingerprints:
             self._storage.replace(self._name, canonical_json(self._entries))
         return found
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: str) -> None:
         """Look at a file again that changed under our hands."""
         self._known.pop(path, None)
-        self._entries.pop(str(path), None)
+        self._entries.pop(path, None)
 
-    def _look(self, path: Path) -> bool:
+    def _look(self, path: str) -> bool:
         """Learn one file's digest; True where that was news."""
-        signature = of_path(str(path))
+        signature = of_path(path)
         if signature is None:
             self._known[path] = None
-            return self._entries.pop(str(path), None) is not None
-        digest, hashed_at, *known = self._entries.get(str(path), (None, 0))
+            return self._entries.pop(path, None) is not None
+        digest, hashed_at, *known = self._entries.get(path, (None, 0))
         if tuple(known) == signature and not is_racy(signature, int(hashed_at)):
             self._known[path] = Digest(str(digest))
             return False
         hashed_at = machine_now_ns()
         self._known[path] = digest = digest_bytes(read_whole(path))
-        self._entries[str(path)] = [digest, hashed_at, *signature]
+        self._entries[path] = [digest, hashed_at, *signature]
         return True
 
 
-def read_whole(path: Path) -> bytes:
+def read_whole(path: str) -> bytes:
     """A landed file's bytes, of one moment; DataError where somebody is still writing it."""
     for _ in range(3):
         try:
-            before = of_path(str(path))
-            data = path.read_bytes()
-            if of_path(str(path)) == before and before and len(data) == before[0]:
+            before = of_path(path)
+            data = Path(path).read_bytes()
+            if of_path(path) == before and before and len(data) == before[0]:
                 return data
         except FileNotFoundError:
             raise DataError(f"{path} was withdrawn while it was read; run again") from None

@@ -54,14 +54,14 @@ def _summaries(task: Merge, engine: Finder) -> dict[str, Outcome]:
     ((name, entry),) = task.inputs.items()
     below = task.manifests(engine.session)[name].outcomes
     outcomes, works = {}, []
-    for day in entry.task.dates:
-        seen = {name: _one(entry, below, str(day))}
+    for label in below:
+        seen = {name: _one(entry, below, label)}
         outcome = verdict(seen)
         if outcome is not None:
-            outcomes[str(day)] = outcome
+            outcomes[label] = outcome
         else:
             make = partial(_summarize, task, engine, seen[name])
-            works.append(work(task, engine, "summarize", str(day), seen, make))
+            works.append(work(task, engine, "summarize", label, seen, make))
     return dict(sorted({**outcomes, **engine.obtain(works)}.items()))
 
 

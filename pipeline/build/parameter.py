@@ -14,7 +14,7 @@ from pipeline.build.landing import newest_day
 from pipeline.values.partition import Interval, parse_interval
 
 
-class DatesParameter(luigi.Parameter):
+class DatesParameter(luigi.Parameter[Interval]):
     """An interval of days: `2013-05`, `2013-01-01-2013-10-01`, `today-28..today`, `2013-01-01..landed`.
 
     The relative forms are resolved when the parameter is read, once at the start of a run: `today` is the
@@ -40,7 +40,7 @@ class DatesParameter(luigi.Parameter):
         return self.parse(x)
 
 
-class DaysParameter(luigi.Parameter):
+class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
     """Single days and intervals in a list: `2013-12-31, 2013-07`. Empty by default."""
 
     def parse(self, x: str) -> tuple[Interval, ...]:

@@ -10,24 +10,21 @@ from pipeline.build.action import Action
 from pipeline.build.finder import Finder, Work
 from pipeline.build.loading import arguments
 from pipeline.build.outcome import Outcome, Seen, verdict
-from pipeline.build.parameter import DatesParameter
 from pipeline.build.result import Made, account
-from pipeline.build.task import Input, Stage
+from pipeline.build.task import Dated, Input, Stage
 from pipeline.errors import TaskError
-from pipeline.values.partition import WHOLE, Interval, Window
+from pipeline.values.partition import WHOLE, Window
 
 SEMANTICS = 1
 
 
-class Map(Stage):
+class Map(Dated):
     """One value a day: `build(**inputs)` takes that day's value of each input.
 
     An input asked for with a window comes as a mapping from day to value.
     """
 
-    dates: Interval = DatesParameter(description="the days, such as 2013-05")
-
-    def build(self, **inputs: Any) -> Any:
+    def build(self, *values: Any, **inputs: Any) -> Any:
         """Make one day's value, of nothing but the inputs and the parameters."""
         raise TaskError(f"{type(self).__qualname__} has no build: write build(self, <its inputs>)")
 
@@ -41,7 +38,7 @@ class Task(Stage):
 
     partitioned = False
 
-    def build(self, **inputs: Any) -> Any:
+    def build(self, *values: Any, **inputs: Any) -> Any:
         """Make the value, of nothing but the inputs and the parameters."""
         raise TaskError(f"{type(self).__qualname__} has no build: write build(self, <its inputs>)")
 
@@ -92,14 +89,13 @@ def rows_in(seen: Mapping[str, Seen]) -> int | None:
     return sum(rows for rows in counted if rows is not None) if any(counted) else None
 
 
-class Merge(Stage):
+class Merge(Dated):
     """A mergeable summary of a dated input, kept on the calendar tree: day -> month -> year -> all.
 
     Without a `window` there is one value, of the whole interval; with one, a value for each day, of the days
     in its window. `summarize` makes a day's aggregate, `finish` (if there is one) the value of a merged one.
     """
 
-    dates: Interval = DatesParameter(description="the days, such as 2013-05")
     window: ClassVar[Window | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -5,31 +5,27 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from pipeline.build.action import Action
 from pipeline.build.finder import Finder, Work
 from pipeline.build.landing import Files, Fingerprints, read_whole
 from pipeline.build.outcome import Outcome, State, hole
-from pipeline.build.parameter import DatesParameter, DaysParameter
+from pipeline.build.parameter import DaysParameter
 from pipeline.build.result import Made
 from pipeline.build.session import Session
-from pipeline.build.task import Stage
+from pipeline.build.task import Dated
 from pipeline.errors import DataError, TaskError
 from pipeline.values.digest import Digest, digest_bytes, digest_value
-from pipeline.values.partition import Interval
 
 SEMANTICS = 1
 
 
-class Landed(Stage):
+class Landed(Dated):
     """What sources and snapshots share: files by day, read, held to the contract, kept as tables."""
 
     files: ClassVar[str]
     """The files' pattern, such as `flights/{day}.csv`, below `[headrace] landing` or absolute."""
-
-    dates: Interval = DatesParameter(description="the days, such as 2013-05")
 
     def fingerprints(self, session: Session) -> Fingerprints:
         """What this run knows of the task's files."""
@@ -69,7 +65,7 @@ class Landed(Stage):
         if digest_bytes(data) != fingerprint:
             raise DataError(f"{path} was replaced while the run read it; run again")
         admitted = admission.admit(
-            intake.read(data, str(path), self.contract),
+            intake.read(data, path, self.contract),
             self.contract,
             day if self.contract.day else None,
         )
@@ -79,7 +75,8 @@ class Landed(Stage):
         """Read what is new; a file that is replaced meanwhile is looked at once more."""
         outcomes = self._obtain(engine)
         known = self.fingerprints(engine.session)
-        paths = {label: Files(self.files).path(datetime.date.fromisoformat(label)) for label in outcomes}
+        files = Files(self.files)
+        paths = {label: files.path(datetime.date.fromisoformat(label)) for label in outcomes}
         changed = [
             path
             for label, path in paths.items()
@@ -94,7 +91,7 @@ class Landed(Stage):
         return dict(sorted({**absent, **engine.obtain(works)}.items()))
 
 
-def _has_changed(known: Fingerprints, path: Path) -> bool:
+def _has_changed(known: Fingerprints, path: str) -> bool:
     before = known.of([path])[path]
     known.forget(path)
     return known.of([path])[path] != before
@@ -109,7 +106,7 @@ class Source(Landed):
 
     begins: ClassVar[datetime.date | None] = None
     lateness_days: ClassVar[int] = 0
-    gaps: tuple[Interval, ...] = DaysParameter(
+    gaps = DaysParameter(
         default=(), significant=False, description="days that will never land, accepted as holes"
     )
 
@@ -119,11 +116,12 @@ class Source(Landed):
 
     def present(self, session: Session) -> dict[datetime.date, Digest | Outcome]:
         """The digest of each day's file, or what its absence means."""
-        paths = {day: Files(self.files).path(day) for day in self.dates}
+        files = Files(self.files)
+        paths = {day: files.path(day) for day in self.dates}
         digests = self.fingerprints(session).of(paths.values())
         return {day: digests[path] or self._absence(session, day, path) for day, path in paths.items()}
 
-    def _absence(self, session: Session, day: datetime.date, path: Path) -> Outcome:
+    def _absence(self, session: Session, day: datetime.date, path: str) -> Outcome:
         if self.begins is not None and day < self.begins:
             return hole("before history begins")
         if any(day in gap for gap in self.gaps):

@@ -24,6 +24,7 @@ from pipeline.build.engine import Engine
 from pipeline.build.finder import Finder
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, Policy, Seen, State
+from pipeline.build.parameter import DatesParameter
 from pipeline.build.session import Session
 from pipeline.clock import stopwatch
 from pipeline.errors import NotReproducible, StoreError, TaskError
@@ -54,6 +55,10 @@ class Input:
     optional: bool = False
 
 
+Inputs = Mapping[str, "Stage | Input"]
+"""What `requires` returns: by the name under which the build takes it, a task, or how to ask for it."""
+
+
 class Stage(luigi.Task):
     """A task whose values are named by what they are made from."""
 
@@ -74,7 +79,7 @@ class Stage(luigi.Task):
 
     # What the user declares.
 
-    def requires(self) -> Mapping[str, Stage | Input]:
+    def requires(self) -> Inputs:
         """The inputs by the name under which the build takes them."""
         return {}
 
@@ -86,7 +91,7 @@ class Stage(luigi.Task):
 
     def deps(self) -> list[luigi.Task]:
         """The stages that this one reads; each is from now on an intermediate of this run."""
-        tasks = [entry.task for entry in self.inputs.values()]
+        tasks: list[luigi.Task] = [entry.task for entry in self.inputs.values()]
         sessions.current().consumed.update(task.task_id for task in tasks)
         return tasks
 
@@ -112,6 +117,7 @@ class Stage(luigi.Task):
         session = run.asked(self.task_id, str(self))
         manifest = self.resolve(session)
         is_done = manifest is not None and manifest.complete and _has_blobs(session, manifest)
+        session.keep_code()
         run.answered(session, self.task_id, is_done)
         return is_done
 
@@ -157,7 +163,7 @@ class Stage(luigi.Task):
         asked = asked or Input(task)
         if asked.window is None:
             return asked
-        if not task.partitioned:
+        if not (task.partitioned and isinstance(task, Dated)):
             raise TaskError(f"{type(self).__qualname__}: {name!r} has no days, so no window of them")
         wide = task.clone(dates=asked.window.widen(task.dates))
         return Input(wide, asked.window, asked.failed, asked.optional)
@@ -246,6 +252,12 @@ class Stage(luigi.Task):
                 f"what depends on it is built from the new one by the next run"
             )
         return healed
+
+
+class Dated(Stage):
+    """A stage over an interval of days."""
+
+    dates = DatesParameter(description="the days, such as 2013-05")
 
 
 def _seen(entry: Input, outcomes: Mapping[str, Outcome], day: date | None) -> Seen:

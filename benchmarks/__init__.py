@@ -1,0 +1,1 @@
+"""What the project promises in seconds, measured as whole processes. `make bench` runs them."""
