@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
+from pipeline.values.codec import as_table, is_tabular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,14 +51,20 @@ class Made:
 
 def account(result: object, rows_in: int | None) -> Made:
     """Count a build's rows; DataError where a declared account does not add up."""
-    if not isinstance(result, Conserved):
-        return Made(result, rows_in, getattr(result, "num_rows", None))
-    out = getattr(result.value, "num_rows", None) if result.used is None else result.used
-    made = Made(result.value, rows_in, out, result.rejected, result.filtered)
-    rejected = result.rejected.num_rows if result.rejected is not None else 0
-    if rows_in is None or out is None or rows_in != out + rejected + sum(result.filtered.values()):
-        raise DataError(
-            f"rows don't add up: {rows_in} in, but {out} out + {rejected} rejected + "
-            f"{dict(result.filtered)} filtered; count what the build leaves out in Conserved(filtered=...)"
-        )
+    declared = result if isinstance(result, Conserved) else Conserved(result)
+    value = as_table(declared.value) if is_tabular(declared.value) else declared.value
+    out = getattr(value, "num_rows", None) if declared.used is None else declared.used
+    made = Made(value, rows_in, out, declared.rejected, declared.filtered)
+    if declared is result:
+        _require_conserved(made)
     return made
+
+
+def _require_conserved(made: Made) -> None:
+    rejected = made.rejected.num_rows if made.rejected is not None else 0
+    left_out = rejected + sum(made.filtered.values())
+    if made.rows_in is None or made.rows_out is None or made.rows_in != made.rows_out + left_out:
+        raise DataError(
+            f"rows don't add up: {made.rows_in} in, but {made.rows_out} out + {rejected} rejected + "
+            f"{dict(made.filtered)} filtered; count what the build leaves out in Conserved(filtered=...)"
+        )

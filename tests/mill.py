@@ -1,0 +1,96 @@
+"""The worked pipeline in a folder of its own: real flights, real processes, a real store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.build import ledger
+from pipeline.store.local import LocalStorage
+from pipeline.store.repository import Repository
+from pipeline.values.digest import parse_json
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
+
+
+class Mill:
+    """A landing and a store below one folder, and the commands that a user types."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.landing = folder / "landing"
+        self.store = folder / "store"
+        self.metrics = folder / "metrics"
+        self.configure()
+
+    def configure(self, extra: str = "") -> None:
+        """What the user's own Luigi configuration says."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "luigi.cfg").write_text(
+            f"[headrace]\nstore = {self.store}\nlanding = {self.landing}\nmetrics = {self.metrics}\n{extra}",
+            encoding="utf-8",
+        )
+
+    def copy(self, folder: Path) -> Mill:
+        """The same files in another place, to be changed there."""
+        shutil.copytree(self.folder, folder)
+        return Mill(folder)
+
+    def environment(self) -> dict[str, str]:
+        """What the commands find in the environment: one thread, and this folder's configuration."""
+        return {
+            **os.environ,
+            "LUIGI_CONFIG_PATH": str(self.folder / "luigi.cfg"),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def run(self, *command: str, cwd: Path = ROOT, expect: int = 0) -> str:
+        """Run a command as a user would; all that it printed."""
+        done = subprocess.run(
+            command, cwd=cwd, env=self.environment(), text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == expect, f"exit code {done.returncode}, expected {expect}:\n{done.stdout}"
+        return done.stdout
+
+    def land(self, *options: str) -> str:
+        """Let files arrive."""
+        return self.run("python", "-m", "tasks.landing", "--to", str(self.landing), *options)
+
+    def train(self, *options: str, expect: int = 0) -> str:
+        """The main job."""
+        return self.run("luigi", "--module", "tasks", "TrainModel", *options, expect=expect)
+
+    def built(self) -> list[str]:
+        """What the newest run built, such as `Flights 2013-05-01`."""
+        storage = LocalStorage(self.store)
+        newest = max(name.split("/")[1] for name in storage.list("runs"))
+        return sorted(
+            f"{build['task']} {build['step']} {build['partition']}".replace(" build ", " ")
+            for stage in ledger.stages(storage, newest).values()
+            for build in stage["builds"]
+        )
+
+    def summary(self) -> Mapping[str, object]:
+        """How the newest run ended."""
+        storage = LocalStorage(self.store)
+        runs = [name for name in storage.list("runs") if name.endswith("/run")]
+        found: Mapping[str, object] = parse_json(storage.read(max(runs)))
+        return found
+
+    def digests(self, task: str) -> dict[str, tuple[str, str]]:
+        """The digest and the blob of each value that a task has made, by step and partition."""
+        return {
+            f"{record.recipe['step']} {record.recipe['partition']}": (
+                record.outputs["value"]["digest"],
+                record.outputs["value"]["blob"],
+            )
+            for record in Repository(LocalStorage(self.store)).records(task)
+        }

@@ -1,0 +1,183 @@
+"""The main job on real flights, as whole processes: seven weeks of 2013."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mill import PROGRAMS, ROOT, Mill
+
+UNTIL = "2013-02-18"
+FAMILIES = (
+    "Flights", "Weather", "Planes", "CleanFlights", "CleanWeather", "DelayHistory", "DailyFeatures",
+    "FitModel", "Evaluate", "TrainModel",
+)  # fmt: skip
+HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "skops", "sklearn"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Mill:
+    """A model of the weeks that have landed. Copy it to change anything."""
+    mill = Mill(tmp_path_factory.mktemp("mill") / "trained")
+    mill.land("--until", UNTIL)
+    mill.train()
+    return mill
+
+
+@pytest.fixture
+def mill(trained: Mill, tmp_path: Path) -> Mill:
+    return trained.copy(tmp_path / "mill")
+
+
+def test_the_bare_command_trains_a_model_and_judges_it(trained: Mill) -> None:
+    told = trained.run("python", "-m", "tasks.report")
+
+    assert len(told.splitlines()) == 10
+    assert "complete" in told
+    assert "2013-01-01-2013-02-07" in told
+    assert "ROC AUC 0.6" in told or "ROC AUC 0.7" in told
+
+
+def test_a_second_run_builds_nothing_and_says_so_in_its_last_line(mill: Mill) -> None:
+    mill.train()  # the copied files are new to the stat cache: this one reads them again
+
+    said = mill.train()
+
+    assert said.splitlines()[-1].startswith("nothing to do")
+    assert mill.built() == []
+
+
+def test_a_night_without_news_loads_no_library_of_data(mill: Mill) -> None:
+    mill.train()
+    program = (
+        "import sys\n"
+        "from luigi.cmdline import luigi_run\n"
+        "try:\n"
+        "    luigi_run(['--module', 'tasks', 'TrainModel'])\n"
+        "except SystemExit as end:\n"
+        "    print('exit', end.code)\n"
+        "print('loaded', *sys.modules)\n"
+    )
+
+    said = mill.run(sys.executable, "-c", program)
+
+    assert "exit 0" in said
+    loaded = {name.split(".")[0] for name in said.splitlines()[-1].split()}
+    assert "tasks" in loaded
+    assert not loaded & HEAVY
+
+
+def test_a_second_store_holds_the_same_values_to_the_bit(trained: Mill, tmp_path: Path) -> None:
+    """Also with two workers, and with the tables' threads left as they are."""
+    other = Mill(tmp_path / "other")
+    shutil.copytree(trained.landing, other.landing)
+
+    other.train("--workers", "2")
+
+    for family in FAMILIES:
+        assert other.digests(family) == trained.digests(family), family
+
+
+def test_an_arriving_day_builds_itself_and_what_sees_it(mill: Mill) -> None:
+    mill.train()
+    mill.land("--until", "2013-02-19")
+
+    mill.train()
+
+    day = "2013-02-19"
+    assert set(mill.built()) >= {
+        f"Flights {day}", f"Weather {day}", f"CleanFlights {day}", f"CleanWeather {day}",
+        f"DailyFeatures {day}", f"DelayHistory finish {day}", "Evaluate all", "TrainModel all",
+    }  # fmt: skip
+    assert not [
+        label for label in mill.built() if label.startswith(("Flights", "CleanF")) and day not in label
+    ]
+
+
+def test_a_corrected_day_builds_what_its_content_reaches(mill: Mill) -> None:
+    mill.train()
+    mill.land("--correct", "2013-01-10")
+
+    mill.train()
+
+    built = mill.built()
+    assert [label for label in built if label.startswith("Flights")] == ["Flights 2013-01-10"]
+    assert [label for label in built if label.startswith("Weather")] == []
+    histories = [label.split()[-1] for label in built if label.startswith("DelayHistory finish")]
+    assert (min(histories), max(histories)) == ("2013-01-11", "2013-02-07")
+    assert "FitModel all" in built
+
+
+def test_a_day_dropped_again_with_equal_bytes_builds_nothing(mill: Mill) -> None:
+    mill.train()
+    mill.land("--redrop", "2013-01-10")
+
+    assert mill.train().splitlines()[-1].startswith("nothing to do")
+
+
+@pytest.mark.parametrize("dates", ["2013-01", "2013-01-05-2013-02-01"])
+def test_another_interval_shares_the_days_that_are_there(mill: Mill, dates: str) -> None:
+    mill.train("--dates", dates)
+
+    assert not [label for label in mill.built() if label.startswith(("Flights", "Weather", "Daily", "Delay"))]
+    assert "FitModel all" in mill.built()
+
+
+def test_the_command_works_in_any_folder_below_the_checkout(mill: Mill) -> None:
+    said = mill.run("luigi", "--module", "tasks", "TrainModel", cwd=ROOT / "docs")
+
+    assert said.splitlines()[-1].startswith("nothing to do")
+
+
+@pytest.fixture
+def scheduler() -> Iterator[int]:
+    """The port of a running `luigid`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [str(PROGRAMS / "luigid"), "--port", str(port), "--address", "127.0.0.1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        yield port
+        process.terminate()
+
+
+def test_a_running_luigid_schedules_it_by_configuration(mill: Mill, scheduler: int) -> None:
+    mill.configure(
+        f"[core]\nlocal_scheduler = false\ndefault_scheduler_host = 127.0.0.1\n"
+        f"default_scheduler_port = {scheduler}\n"
+    )
+    mill.land("--until", "2013-02-19")
+
+    said = mill.train("--workers", "2")
+
+    assert "complete" in said.splitlines()[-1]
+    assert "TrainModel all" in mill.built()
+
+
+def test_features_that_know_the_outcome_are_refused(mill: Mill, tmp_path: Path) -> None:
+    """A leak planted in the worked pipeline itself: the outcome, passed off as the distance."""
+    for name in ("tasks", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / "leaky" / name)
+    features = tmp_path / "leaky" / "tasks" / "features.py"
+    text = features.read_text(encoding="utf-8")
+    honest, planted = 'known["distance"]', "flights[LABEL].cast(pa.int64()).fill_null(0)"
+    assert honest in text
+    text = text.replace(honest, planted)
+    features.write_text(text, encoding="utf-8")
+
+    said = mill.run(
+        "python", "-m", "luigi", "--module", "tasks", "TrainModel", cwd=tmp_path / "leaky", expect=30
+    )
+
+    assert "distance alone tells is_late" in said
+    assert "FitModel all" not in mill.built()
