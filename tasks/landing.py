@@ -21,9 +21,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pipeline.build import landing
 from pipeline.errors import ConfigurationError, HeadraceError, MissingData
 
-LANDING = Path(__file__).resolve().parent.parent / "data" / "landing"
 FIRST_DAY = "2013-01-01"
 CORRECT_EVERY = 50
 CORRECTION_MIN = 30
@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks.landing", description=__doc__)
-    parser.add_argument("--to", type=Path, default=LANDING, metavar="DIR", help="where to drop")
+    where = landing.root()
+    parser.add_argument("--to", type=Path, default=where, metavar="DIR", help=f"where to drop ({where})")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--until", metavar="DAY", help="drop the days up to and including DAY")
     what.add_argument("--correct", metavar="DAY", help="drop DAY's flights again, some corrected")

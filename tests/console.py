@@ -1,0 +1,94 @@
+"""Console sessions in the documentation: run them as they stand, and compare what they print.
+
+A block fenced as ```console holds commands after `$ ` and their output. All blocks of a page are one shell
+session. `python -m tests.console README.md` writes the outputs into the page as they are now.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+_END = "--- end of command ---"
+_VARIES = (
+    (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "<digest>"),
+    (re.compile(r"\b20(?!13)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d"), "<instant>"),
+    (re.compile(r" *\b\d+(\.\d+)? s\b"), " <seconds>"),
+    (re.compile(r"\b\d+\.\d+e\+\d+\b|\b1\d{9}\.\d+\b"), "<number>"),
+    (re.compile(r"/\S+/(?=mill/)"), "/"),
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a session, and what it printed."""
+
+    text: str
+    output: str
+
+    def normal(self) -> str:
+        """The output without what differs from run to run."""
+        output = self.output
+        for pattern, word in _VARIES:
+            output = pattern.sub(word, output)
+        return "\n".join(line.rstrip() for line in output.splitlines())
+
+
+def commands(page: str) -> Iterator[Command]:
+    """The commands of a page, with the output that the page shows."""
+    for block in _BLOCK.findall(page):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            text, _, output = part.partition("\n")
+            yield Command(text, output)
+
+
+def run(wanted: list[Command], folder: Path, environment: Mapping[str, str]) -> list[Command]:
+    """The same commands, with the output that they give now."""
+    script = "".join(f"{command.text}\nset_status=$?; echo; echo '{_END}'; (exit $set_status)\n" for command in wanted)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    outputs = done.stdout.split(f"\n{_END}\n")[:-1]
+    assert len(outputs) == len(wanted), done.stdout[-2000:]
+    return [replace(command, output=output) for command, output in zip(wanted, outputs, strict=True)]
+
+
+def renewed(page: str, found: list[Command]) -> str:
+    """The page with other outputs."""
+    outputs = iter(found)
+
+    def block(match: re.Match[str]) -> str:
+        lines = []
+        for part in re.split(r"^\$ ", match[1], flags=re.M)[1:]:
+            command = next(outputs)
+            assert command.text == part.partition("\n")[0]
+            lines.append(f"$ {command.text}\n" + (f"{command.output.rstrip()}\n" if command.output.strip() else ""))
+        return f"```console\n{''.join(lines)}```"
+
+    return _BLOCK.sub(block, page)
+
+
+def main() -> int:
+    """Renew the outputs of the pages that the command line names."""
+    from tests.mill import ROOT, Mill
+
+    for name in sys.argv[1:]:
+        path = ROOT / name
+        page = path.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            mill = Mill(Path(folder) / "mill")
+            found = run(list(commands(page)), ROOT, mill.environment())
+        path.write_text(renewed(page, found), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
