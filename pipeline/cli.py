@@ -37,7 +37,7 @@ COMMANDS = (
         "a record or artifact, part by part, with its lineage",
         "pipeline.commands.show",
         f"{TASK} | DIGEST",
-    ),  # fmt: skip
+    ),
     Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),
 )
 

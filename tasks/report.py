@@ -24,7 +24,8 @@ def lines() -> Iterator[str]:
     yield f"model    {Digest(report['model']).short}, of {report['trained_on']}"
     yield f"judged   on {report['judged_on']}, {quality['labelled']} labelled flights"
     yield f"quality  ROC AUC {quality['roc_auc']:.3f}, average precision {quality['average_precision']:.3f}"
-    yield f"         log loss {quality['log_loss']:.3f} (the best constant: {quality['constant_log_loss']:.3f})"
+    constant = quality["constant_log_loss"]
+    yield f"         log loss {quality['log_loss']:.3f} (the best constant: {constant:.3f})"
     yield "next     . .venv/bin/activate"
     yield "         luigi --module tasks TrainModel       # again: nothing to do"
     yield "         python -m tasks.landing --correct 2013-05-06 && headrace plan TrainModel"

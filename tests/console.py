@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = "--- end of command ---"
 _VARIES = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),
@@ -44,14 +44,16 @@ class Command:
 def commands(page: str) -> Iterator[Command]:
     """The commands of a page, with the output that the page shows."""
     for block in _BLOCK.findall(page):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             text, _, output = part.partition("\n")
             yield Command(text, output)
 
 
 def run(wanted: list[Command], folder: Path, environment: Mapping[str, str]) -> list[Command]:
     """The same commands, with the output that they give now."""
-    script = "".join(f"{command.text}\nset_status=$?; echo; echo '{_END}'; (exit $set_status)\n" for command in wanted)
+    script = "".join(
+        f"{command.text}\nset_status=$?; echo; echo '{_END}'; (exit $set_status)\n" for command in wanted
+    )
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=environment, text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -67,10 +69,12 @@ def renewed(page: str, found: list[Command]) -> str:
 
     def block(match: re.Match[str]) -> str:
         lines = []
-        for part in re.split(r"^\$ ", match[1], flags=re.M)[1:]:
+        for part in re.split(r"^\$ ", match[1], flags=re.MULTILINE)[1:]:
             command = next(outputs)
             assert command.text == part.partition("\n")[0]
-            lines.append(f"$ {command.text}\n" + (f"{command.output.rstrip()}\n" if command.output.strip() else ""))
+            lines.append(
+                f"$ {command.text}\n" + (f"{command.output.rstrip()}\n" if command.output.strip() else "")
+            )
         return f"```console\n{''.join(lines)}```"
 
     return _BLOCK.sub(block, page)

@@ -338,7 +338,7 @@ def test_a_damaged_intermediate_is_noticed_and_built_again(shop: World) -> None:
 
 
 def test_a_damaged_record_is_set_aside_and_its_action_built_again(shop: World) -> None:
-    [name] = [n for n in shop.storage.list("records/Model")]
+    [name] = shop.storage.list("records/Model")
     shop.storage.replace(name, b"{}")
     for cache in list(shop.storage.list("cache/stages")):
         shop.storage.delete([cache])

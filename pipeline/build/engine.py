@@ -38,9 +38,13 @@ GROUP_SECONDS = 10.0
 class Report:
     """What one stage did in this run, for the ledger."""
 
+    task: str
     builds: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
+    """One action that made two values: the run ends non-zero."""
+    warnings: list[str] = field(default_factory=list)
+    """Damage that was healed."""
 
 
 class Engine(Finder):
@@ -50,7 +54,7 @@ class Engine(Finder):
         self, session: Session, task: str, check_blobs: bool = False, only: Digest | None = None
     ) -> None:
         super().__init__(session, task, check_blobs, only)
-        self.report = Report()
+        self.report = Report(task)
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
         self._group: list[tuple[Work, Draft]] = []
@@ -77,7 +81,7 @@ class Engine(Finder):
         return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
 
     def _found(self, work: Work, outcomes: dict[str, Outcome]) -> bool:
-        outcome = self.find(work.action)
+        outcome = self.find(work.action) or self.history.failed_in(self.session.run_id, work.action)
         if outcome is not None:
             outcomes[work.action.partition] = outcome
         return outcome is not None
@@ -97,7 +101,7 @@ class Engine(Finder):
         try:
             record = self.repository.record(action.task, action.key)
         except RecordDamaged as error:
-            self.report.alarms.append(str(error))
+            self.report.warnings.append(str(error))
             self.repository.set_aside_records(action.task, action.key, self.session.run_id)
             return
         for blob in self.lost_blobs(record) if record else []:
@@ -128,7 +132,7 @@ class Engine(Finder):
         log.error("%s failed: %s", action.label, cause)
         missing = isinstance(error, MissingData)
         outcomes[action.partition] = Outcome(State.FAILED, cause=cause, missing=missing)
-        self.history.failed(action, cause)
+        self.history.failed(action, outcomes[action.partition], self.session.run_id)
         self.report.failures.append(
             {
                 "task": self.task,
@@ -211,7 +215,7 @@ class Engine(Finder):
             f"Look for threads, clocks, random numbers or unordered sets in its build"
         )
         log.warning("%s", text)
-        self.report.alarms.append(text)
+        (self.report.warnings if commit.is_ours else self.report.alarms).append(text)
 
 
 def _fields(output: Output) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.build.action import Action
+from pipeline.build.outcome import Outcome, State
 from pipeline.store.repository import Record, Repository
 from pipeline.values.digest import Digest, canonical_json, parse_json
 
@@ -53,11 +54,18 @@ class History:
             self._latest[place] = {"key": action.key}
             self._changed = True
 
-    def failed(self, action: Action, cause: str) -> None:
+    def failed(self, action: Action, outcome: Outcome, run_id: str) -> None:
         """Note a failure; what was built before it still counts as built."""
         entry = self._latest.setdefault(_place(action.step, action.partition), {})
-        entry.update(failed=action.key, cause=cause)
+        entry.update(failed=action.key, cause=outcome.cause, missing=outcome.missing, run=run_id)
         self._changed = True
+
+    def failed_in(self, run_id: str, action: Action) -> Outcome | None:
+        """The failure of this very action in a run, which tries each action once."""
+        entry = self._latest.get(_place(action.step, action.partition), {})
+        if (entry.get("failed"), entry.get("run")) != (action.key, run_id):
+            return None
+        return Outcome(State.FAILED, cause=entry["cause"], missing=entry["missing"])
 
     def save(self) -> None:
         """Keep it for the next run."""

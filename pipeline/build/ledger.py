@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.build import metrics
+from pipeline.build.outcome import WORDS
 from pipeline.build.session import Session
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json, parse_json
 
 log = logging.getLogger("headrace")
+
+COMPLETE, FAILED, MISSING, UNFINISHED = "complete", "failed", "missing data", "unfinished"
+"""How a run ended: all done; something failed, or was not reproducible; only landed files are missing; or it
+goes on, was cut off, or ended by an error that is no partition's."""
 
 
 def say_where_it_goes() -> None:
@@ -32,11 +38,27 @@ def stages(storage: Storage, run_id: str) -> dict[str, Any]:
     return {name.rsplit("/", 1)[1]: parse_json(storage.read(name)) for name in storage.list(folder)}
 
 
-def describe_failures(failures: Iterable[Mapping[str, Any]]) -> str:
+def failures(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The failed partitions of a run; one that two stages share counts once."""
+    found = {(f["task"], f["partition"]): f for stage in stages.values() for f in stage["failures"]}
+    return [found[place] for place in sorted(found)]
+
+
+def alarms(stages: Mapping[str, Any]) -> list[str]:
+    """What was found to be not reproducible in a run."""
+    return [alarm for stage in stages.values() for alarm in stage["alarms"]]
+
+
+def describe_failures(failures: Sequence[Mapping[str, Any]]) -> str:
     """Failed partitions and their causes, a line each."""
     lines = [f"{f['task']} {f['partition']}: {f['cause']}" for f in failures]
     shown = [*lines[:10], *([f"and {len(lines) - 10} more"] if len(lines) > 10 else [])]
     return f"{len(lines)} partition(s) failed; the others were processed\n  " + "\n  ".join(shown)
+
+
+def begin(session: Session) -> None:
+    """Say that a run has begun: until it ends, or if it is cut off, this is what is known of it."""
+    session.storage.replace(f"runs/{session.run_id}/run", canonical_json(_summary(session, {}, UNFINISHED)))
 
 
 def leave(session: Session) -> None:
@@ -45,49 +67,57 @@ def leave(session: Session) -> None:
     summary = summarise(session, found)
     session.storage.replace(f"runs/{session.run_id}/run", canonical_json(summary))
     metrics.write(session, summary, found)
-    for stage in found.values():
-        for alarm in stage["alarms"]:
-            log.warning("%s", alarm)
     log.info("%s", last_line(summary))
 
 
 def summarise(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
     """A run in a few numbers."""
-    totals: dict[str, int] = {}
-    for name, stage in found.items():
-        for state, number in stage["counts"].items():
-            totals[state] = totals.get(state, 0) + number
-    # Partitions that two stages share are built by one and found by the other.
-    totals["built"] = sum(len(stage["builds"]) for stage in found.values())
-    totals["failed"] = sum(len(stage["failures"]) for stage in found.values())
-    over = set(session.requested.values()) == {"over"}
-    if totals["failed"]:
-        status = "failed"
+    failed = failures(found)
+    if alarms(found) or any(not failure["missing"] for failure in failed):
+        status = FAILED
+    elif failed:
+        status = MISSING
+    elif all(state == "over" or task in found for task, state in session.requested.items()):
+        status = COMPLETE
     else:
-        status = "complete" if over or found else "not finished"
+        status = UNFINISHED
+    return _summary(session, found, status)
+
+
+def _summary(session: Session, found: Mapping[str, Any], status: str) -> dict[str, Any]:
     return {
         "run": session.run_id,
         "tasks": sorted(session.names.values()),
         "started_at": session.started_at.isoformat(),
         "seconds": round((session.clock() - session.started_at).total_seconds(), 6),
         "status": status,
-        "counts": totals,
-        "failures": [
-            {k: f[k] for k in ("task", "partition", "cause", "missing")}
-            for stage in found.values()
-            for f in stage["failures"]
-        ],
+        "counts": _counts(found),
+        "failures": [{k: f[k] for k in ("task", "partition", "cause", "missing")} for f in failures(found)],
+        "alarms": alarms(found),
     }
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, int]:
+    """How many actions were built, and what became of the partitions; shared ones count once."""
+    seen: dict[tuple[str, str], str] = {}
+    for stage in found.values():
+        for label, word in stage["partitions"].items():
+            place = (stage["task"], label)
+            seen[place] = min(seen.get(place, word), word, key=WORDS.index)
+    counts = Counter(seen.values())
+    counts["built"] = sum(len(stage["builds"]) for stage in found.values())
+    return {word: counts[word] for word in WORDS}
 
 
 def last_line(summary: Mapping[str, Any]) -> str:
     """How a run ended, in one line."""
     counts, seconds = summary["counts"], summary["seconds"]
-    if summary["status"] == "complete" and not counts["built"]:
+    if summary["status"] == COMPLETE and not counts["built"]:
         return f"nothing to do: everything is up to date ({seconds:.1f} s)"
-    parts = [
-        f"{counts[name]} {name}" for name in ("built", "cut off", "failed", "blocked") if counts.get(name)
-    ]
+    told = [f"{counts[word]} {word}" for word in WORDS if counts[word] and word not in ("found", "hole")]
+    named = [f"{f['task']} {f['partition']}" for f in summary["failures"]]
+    days = f": {', '.join(named[:3])}" + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     return (
-        f"{summary['status']}: {', '.join(parts) or 'nothing built'} ({seconds:.1f} s, run {summary['run']})"
+        f"{summary['status']}: {', '.join(told) or 'nothing built'}{days if named else ''} "
+        f"({seconds:.1f} s, run {summary['run']})"
     )

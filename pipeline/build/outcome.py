@@ -42,6 +42,10 @@ class How(enum.StrEnum):
     CUT_OFF = "cut off"
 
 
+WORDS = (How.BUILT, How.CUT_OFF, State.FAILED, State.BLOCKED, How.FOUND, State.HOLE, State.UNKNOWN)
+"""What a run says of a partition. Of two stages that share one, the word that comes first here tells more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """A value at rest: its identity, and where and how its bytes lie."""
@@ -64,6 +68,11 @@ class Outcome:
     cause: str = ""
     missing: bool = False
     """Failed for want of a landed file, and not by what was in it."""
+
+    @property
+    def word(self) -> str:
+        """One of `WORDS`: the state, and of a done partition how it came to be so."""
+        return self.how if self.state is State.DONE else self.state
 
     @property
     def digest(self) -> Digest | None:
@@ -118,12 +127,3 @@ def is_settled(outcomes: Iterable[Outcome]) -> bool:
 def is_complete(outcomes: Iterable[Outcome]) -> bool:
     """Whether nothing is left for a next run."""
     return all(outcome.state in (State.DONE, State.HOLE) for outcome in outcomes)
-
-
-def count(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many are built, cut off, found, failed, blocked and holes."""
-    names = [*(how.value for how in How), "failed", "blocked", "hole", "unknown"]
-    counts = dict.fromkeys(names, 0)
-    for outcome in outcomes:
-        counts[outcome.how if outcome.state is State.DONE else outcome.state] += 1
-    return counts

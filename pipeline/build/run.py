@@ -18,14 +18,16 @@ import luigi
 from pipeline.build import ledger
 from pipeline.build import session as sessions
 from pipeline.build.engine import Report
-from pipeline.build.outcome import Outcome, count
+from pipeline.build.outcome import Outcome, State
 from pipeline.build.session import Session
-from pipeline.errors import HeadraceError, PartitionsFailed
+from pipeline.errors import HeadraceError, NotReproducible, PartitionsFailed
 from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
 
 _ASKED, _RAN, _OVER = "asked", "ran", "over"
+_NAMED = 20
+"""So many missing partitions are named to Luigi, whose summary lists them."""
 
 
 class MissingPartition(luigi.ExternalTask):
@@ -65,6 +67,9 @@ def answered(session: Session, task_id: str, is_done: bool) -> None:
         session.requested[task_id] = _OVER
         if set(session.requested.values()) == {_OVER}:
             close(session)
+    else:
+        # Before anything is built: a store that can't be written is found here.
+        ledger.begin(session)
 
 
 def started(session: Session, task_id: str) -> None:
@@ -74,19 +79,23 @@ def started(session: Session, task_id: str) -> None:
 
 
 def keep_report(
-    session: Session,
-    name: str,
-    report: Report,
-    outcomes: Mapping[str, Outcome],
-    seconds: float,
+    session: Session, name: str, report: Report, outcomes: Mapping[str, Outcome], seconds: float
 ) -> None:
     """Keep what a stage did, for the end of the run and for `headrace log`."""
+    tried = {failure["partition"] for failure in report.failures}
+    absent = [
+        {"task": report.task, "partition": label, "cause": o.cause, "missing": o.missing, "traceback": ""}
+        for label, o in outcomes.items()
+        if o.state is State.FAILED and label not in tried
+    ]
     body = {
-        "counts": count(outcomes.values()),
+        "task": report.task,
+        "partitions": {label: outcome.word for label, outcome in outcomes.items()},
         "builds": report.builds,
-        "failures": report.failures,
-        "blocked": {k: o.cause for k, o in outcomes.items() if o.state == "blocked"},
+        "failures": [*report.failures, *absent],
+        "blocked": {k: o.cause for k, o in outcomes.items() if o.state is State.BLOCKED},
         "alarms": report.alarms,
+        "warnings": report.warnings,
         "seconds": round(seconds, 6),
     }
     session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
@@ -95,15 +104,18 @@ def keep_report(
 def conclude(session: Session) -> Iterator[Any]:
     """End the requested task as the run deserves: failed partitions raise, missing ones are waited for.
 
-    A failure counts even where every consumer skipped it.
+    A failure counts even where every consumer skipped it. So does an action that made two values: its
+    consumers were built of the one that stands, but nobody may learn of it by chance.
     """
-    failures = [f for stage in ledger.stages(session.storage, session.run_id).values()
-                for f in stage["failures"]]  # fmt: skip
+    stages = ledger.stages(session.storage, session.run_id)
+    failures, alarms = ledger.failures(stages), ledger.alarms(stages)
     if any(not failure["missing"] for failure in failures):
         raise PartitionsFailed(ledger.describe_failures(failures))
+    if alarms:
+        raise NotReproducible("\n  ".join(alarms))
     if failures:
         log.error("%s", ledger.describe_failures(failures))
-        yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:20]]
+        yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:_NAMED]]
 
 
 def close(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Where data enters: `Source`, dated files a day each, and `Snapshot`, reference data dropped now and then."""
+"""Where data enters: `Source`, dated files a day each, and `Snapshot`, reference data of now and then."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
         return
     yield f"{run}  {summary['status']}  {', '.join(summary['tasks'])}"
     for name, stage in stages.items():
-        counts = ", ".join(f"{n} {state}" for state, n in stage["counts"].items() if n)
+        counts = ", ".join(f"{n} {word}" for word, n in Counter(stage["partitions"].values()).items())
         yield f"  {name}: {counts} ({stage['seconds']:.2f} s)"
         for build in stage["builds"][:_SHOWN]:
             label = action_label(build["task"], build["step"], build["partition"])

@@ -181,7 +181,7 @@ class _Describer:
             return ("structure", array.shape, fields)
         if array.dtype.kind in "OT":
             return ("objects", array.shape, self._each(array.ravel().tolist()))
-        return ("array", array.dtype.str, array.shape, digest_bytes(np.ascontiguousarray(array)))
+        return ("array", array.dtype.str, array.shape, digest_bytes(np.ascontiguousarray(array).tobytes()))
 
     def _sparse(self, matrix: Any) -> object:
         """Describe the entries that differ from zero, in whatever order the matrix held them."""
