@@ -13,6 +13,7 @@ from pathlib import Path
 
 from luigi.configuration import get_config
 
+from pipeline.build import messages
 from pipeline.errors import ConfigurationError
 
 LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
@@ -24,7 +25,7 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "retcode": {
         "already_running": "10",
         "missing_data": "20",
-        "not_run": "25",
+        "not_run": "15",  # Luigi ends with the highest that fits: data that is missing says more
         "task_failed": "30",
         "scheduling_error": "35",
         "unhandled_exception": "40",
@@ -35,6 +36,7 @@ SECTION = "headrace"
 
 def use_defaults(file: Path, root: Path) -> None:
     """Take each option of a file that nothing has set yet; `%(root)s` in it stands for a folder."""
+    messages.install()
     parser = configparser.ConfigParser(defaults={"root": str(root)})
     try:
         with file.open(encoding="utf-8") as lines:

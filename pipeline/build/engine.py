@@ -19,7 +19,7 @@ from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.progress import Progress
 from pipeline.build.result import Made
 from pipeline.clock import stopwatch
-from pipeline.errors import BlobDamaged, MissingData, RecordDamaged, StoreError
+from pipeline.errors import BlobDamaged, MissingData, RecordDamaged, StoreError, TaskError
 from pipeline.store.repository import Commit, Draft, record_folder
 from pipeline.values.digest import Digest, digest_bytes
 
@@ -114,9 +114,9 @@ class Engine(Finder):
         try:
             made = work.make()
             draft, output = self._draft(action, made, reasons, started_at.isoformat(), began)
-        except StoreError as error:
+        except (StoreError, TaskError) as error:
             if not isinstance(error, BlobDamaged):
-                raise
+                raise  # no partition's own trouble: the next one would fail alike
             self._fail(work, error, outcomes)
         except Exception as error:
             self._fail(work, error, outcomes)

@@ -106,6 +106,7 @@ def _counts(found: Mapping[str, Any]) -> dict[str, int]:
             seen[place] = min(seen.get(place, word), word, key=WORDS.index)
     counts = Counter(seen.values())
     counts["built"] = sum(len(stage["builds"]) for stage in found.values())
+    counts["failed"] = len(failures(found))
     return {word: counts[word] for word in WORDS}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -13,6 +12,7 @@ from pipeline.build.dataset import Dataset
 from pipeline.build.outcome import Outcome, Seen, State
 from pipeline.build.session import Session
 from pipeline.errors import BlobDamaged, BlobMissing, MissingData, TaskError
+from pipeline.values.aggregate import Aggregate
 
 if TYPE_CHECKING:
     from pipeline.build.task import Stage
@@ -80,17 +80,24 @@ def load_outcome(
     return decode(
         codec,
         data,
-        aggregate_class(session, task, method or task.produces) if is_aggregate else None,
+        aggregate_class(task, method or task.produces) if is_aggregate else None,
     )
 
 
-def aggregate_class(session: Session, task: Stage, method: str) -> Any:
+def aggregate_class(task: Stage, method: str) -> type[Aggregate]:
     """The class of aggregates that a task's method declares to return."""
-    address = session.declared_result(type(task), method)
-    if address is None:
+    made_by = getattr(type(task), method)
+    named = made_by.__annotations__.get("return")
+    try:
+        found = eval(named, made_by.__globals__) if isinstance(named, str) else named
+    except NameError as error:
         raise TaskError(
-            f"{task.task_family}.{method} does not say which aggregate it returns: annotate it, "
-            f"as in `-> DelayCounts`"
+            f"{task.task_family}.{method} is annotated with {named}, and {error}: import it at the top of "
+            f"{task.task_module}, not under TYPE_CHECKING alone"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, Aggregate)):
+        raise TaskError(
+            f"{task.task_family}.{method} does not say which aggregate it returns: annotate it, as in "
+            f"`-> Tally`"
         )
-    module, name = address.split(":")
-    return getattr(importlib.import_module(module), name)
+    return found

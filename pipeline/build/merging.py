@@ -99,7 +99,7 @@ def _summarize(task: Merge, engine: Finder, seen: Seen) -> Made:
     (entry,) = task.inputs.values()
     value = load_outcome(engine.session, entry.task, label, outcome)
     aggregate = task.summarize(value)
-    declared = aggregate_class(engine.session, task, "summarize")
+    declared = aggregate_class(task, "summarize")
     if type(aggregate) is not declared:
         raise TaskError(
             f"{task.task_family}.summarize returned {type(aggregate).__qualname__}, and is annotated "
@@ -109,7 +109,7 @@ def _summarize(task: Merge, engine: Finder, seen: Seen) -> Made:
 
 
 def _merge(task: Merge, engine: Finder, step: str, seen: Seen) -> Made:
-    kind = aggregate_class(engine.session, task, "summarize")
+    kind = aggregate_class(task, "summarize")
     merged = kind.empty()
     for label, outcome in seen.outcomes.items():
         if outcome.output is not None:

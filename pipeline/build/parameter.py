@@ -11,6 +11,7 @@ from luigi.date_interval import DateInterval
 
 from pipeline.build import session as sessions
 from pipeline.build.landing import newest_day
+from pipeline.errors import ConfigurationError
 from pipeline.values.partition import Interval, parse_interval
 
 
@@ -23,7 +24,7 @@ class DatesParameter(luigi.Parameter[Interval]):
 
     def parse(self, x: str) -> Interval:
         """Read what a command line or a configuration says."""
-        return parse_interval(x, sessions.today(), _after_newest)
+        return _interval(x)
 
     def serialize(self, x: Interval) -> str:
         """The absolute form."""
@@ -46,7 +47,7 @@ class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
     def parse(self, x: str) -> tuple[Interval, ...]:
         """Read what a configuration says."""
         texts = [text for text in re.split(r"[,\s]+", x.strip()) if text]
-        return tuple(parse_interval(text, sessions.today(), _after_newest) for text in texts)
+        return tuple(map(_interval, texts))
 
     def serialize(self, x: tuple[Interval, ...]) -> str:
         """The absolute form."""
@@ -55,6 +56,13 @@ class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
     def normalize(self, x: Any) -> tuple[Interval, ...]:
         """Take a text too."""
         return self.parse(x) if isinstance(x, str) else tuple(x)
+
+
+def _interval(text: str) -> Interval:
+    try:
+        return parse_interval(text, sessions.today(), _after_newest)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _after_newest() -> datetime.date:

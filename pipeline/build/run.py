@@ -114,7 +114,8 @@ def conclude(session: Session) -> Iterator[Any]:
     if alarms:
         raise NotReproducible("\n  ".join(alarms))
     if failures:
-        log.error("%s", ledger.describe_failures(failures))
+        for failure in failures[:_NAMED]:
+            log.error("%s %s is missing: %s", failure["task"], failure["partition"], failure["cause"])
         yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:_NAMED]]
 
 

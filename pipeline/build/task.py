@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import luigi
 
-from pipeline.build import run
+from pipeline.build import messages, run
 from pipeline.build import session as sessions
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
 from pipeline.build.engine import Engine
@@ -38,6 +38,7 @@ STAGE_FORMAT = "headrace stage 1"
 _FINAL = ("run", "complete", "output", "deps", "input")
 
 set_absent(LUIGI_DEFAULTS)
+messages.install()
 
 
 @dataclass(frozen=True)
