@@ -62,7 +62,11 @@ def _run(command: Command, words: list[str]) -> int:
         prog=f"headrace {command.name}", description=command.help, allow_abbrev=False,
         usage=f"headrace {command.name} [--module MODULE] [--json] {command.argument}",
     )  # fmt: skip
-    parser.add_argument("--module", default=None, help="where the task is defined (default: tasks)")
+    parser.add_argument(
+        "--module",
+        default=None,
+        help="where the task is defined (default: what [headrace] module says, or tasks)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options, rest = parser.parse_known_args(words)
     try:
@@ -83,15 +87,18 @@ def _load_tasks(module: str | None) -> None:
     logging.getLogger("luigi-interface").setLevel(logging.WARNING)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a newcomer's module is found beside them
+    from pipeline.build.configuration import setting
+
+    name = module or setting("module", "tasks")
     try:
-        importlib.import_module(module or "tasks")
+        importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != (module or "tasks"):
+        if error.name != name:
             raise
         if module is None:
             return  # `log` and a digest need no tasks
         raise ConfigurationError(
-            f"there is no module {module!r} on the path; run in its folder, or install it"
+            f"there is no module {name!r} on the path; run in its folder, or install it"
         ) from None
 
 

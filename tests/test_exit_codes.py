@@ -1,0 +1,225 @@
+"""How the command ends: its exit code, its last line, and nothing but plain words on what was expected."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mill import Project
+
+DAY = "2026-03-10"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    return Project.example("shop", tmp_path / "shop")
+
+
+def slumps(shop: Project, *words: str, expect: int) -> str:
+    """Run the job: it must end with this code, and without a traceback."""
+    said = shop.luigi("shop", "Slumps", *words, expect=expect)
+    assert "Traceback" not in said
+    return said
+
+
+def day(shop: Project) -> Path:
+    return shop.landing / "sales" / f"{DAY}.csv"
+
+
+def configure(shop: Project, old: str, new: str) -> None:
+    path = shop.folder / "luigi.cfg"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_done_and_nothing_to_do_are_success(shop: Project) -> None:
+    assert slumps(shop, expect=0).splitlines()[-1].startswith("complete: 41 built")
+    assert slumps(shop, expect=0).splitlines()[-1].startswith("nothing to do")
+
+
+def test_a_failed_day_is_30_and_named_in_the_last_line(shop: Project) -> None:
+    day(shop).write_text("shop,product,cents\nharbour,bread,")
+
+    said = slumps(shop, expect=30).splitlines()
+
+    assert said[-1].startswith("failed: ")
+    assert f": Sales {DAY} (" in said[-1]
+    assert sum(f"Sales {DAY} failed: DataError: " in line for line in said) == 1
+    assert shop.summary()["status"] == "failed"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_missing_day_is_20_and_the_other_days_are_processed(shop: Project, workers: str) -> None:
+    day(shop).unlink()
+
+    said = slumps(shop, "--workers", workers, expect=20).splitlines()
+
+    assert said[-1].startswith("missing data: ")
+    assert f": Sales {DAY} (" in said[-1]
+    assert f"[Sales] gaps = {DAY}" in "".join(said)  # what to do
+    assert "Slumps 2026-03-09" in shop.built()
+
+
+def test_failed_says_more_than_missing(shop: Project) -> None:
+    day(shop).write_text("nonsense")
+    (shop.landing / "sales" / "2026-03-12.csv").unlink()
+
+    assert slumps(shop, expect=30).splitlines()[-1].endswith(")")
+    assert shop.summary()["status"] == "failed"
+
+
+def test_a_skipped_failure_still_ends_non_zero(shop: Project) -> None:
+    module = shop.folder / "shop.py"
+    text = module.read_text(encoding="utf-8").replace(
+        '        return {"sales": Sales(dates=self.dates)}\n',
+        '        return {"sales": Input(Sales(dates=self.dates), failed="skip")}\n',
+    )
+    module.write_text(text.replace("Map, Merge", "Input, Map, Merge"), encoding="utf-8")
+    (shop.landing / "sales" / "2026-03-03.csv").write_text("nonsense")
+
+    slumps(shop, expect=30)
+
+    assert [label for label in shop.built() if label.startswith("Slumps")] == [
+        f"Slumps 2026-03-{number:02}" for number in range(9, 16)
+    ]
+
+
+def test_nothing_landed_at_all_is_missing_data(shop: Project) -> None:
+    for path in shop.landing.rglob("*.csv"):
+        path.unlink()
+
+    assert "nothing has landed as" in slumps(shop, expect=20)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--dates", "2026-13"], "is not an interval of days"),
+        (["--dates", "landed-7..landing"], "'landing' is not a day"),
+        (["--dates", "2026-03-10-2026-03-09"], "stops before it starts"),
+    ],
+)
+def test_a_wrong_interval_is_bad_configuration(shop: Project, words: list[str], says: str) -> None:
+    said = slumps(shop, *words, expect=40)
+
+    assert says in said
+    assert "2026-03-09..landed" in said or "landed-90..landed" in said  # the forms that there are
+    assert len(said.splitlines()) == 1
+
+
+def test_a_wrong_default_is_bad_configuration(shop: Project) -> None:
+    configure(shop, "2026-03-09..landed", "yesterday")
+
+    assert "'yesterday' is not an interval" in slumps(shop, expect=40)
+
+
+def test_an_unknown_task_is_bad_configuration_with_a_proposal(shop: Project) -> None:
+    said = shop.luigi("shop", "Slump", expect=40)
+
+    assert "Did you mean" in said
+    assert "Slumps" in said
+
+
+def test_a_pattern_without_a_day_is_bad_configuration(shop: Project) -> None:
+    configure(shop, "sales/{day}.csv", "sales/all.csv")
+
+    assert "has no {day}" in slumps(shop, expect=40)
+
+
+def test_a_store_of_another_format_is_35_and_left_alone(shop: Project) -> None:
+    slumps(shop, expect=0)
+    (shop.store / "format").write_text("headrace store 9\n")
+    day(shop).write_text(day(shop).read_text().replace("tea,", "tea,1"))
+    before = sorted(shop.store.rglob("*"))
+
+    said = slumps(shop, expect=35)
+
+    assert "headrace store 9" in said
+    assert "headrace store 1" in said
+    assert "point [headrace] store elsewhere" in said
+    assert sorted(shop.store.rglob("*")) == before
+
+
+def test_a_store_that_cannot_be_written_is_35_before_anything_is_built(shop: Project) -> None:
+    shop.store.write_text("a file where the folder should be")
+
+    assert "StoreUnwritable" in slumps(shop, expect=35)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_is_a_named_error_and_the_rest_goes_on_once_there_is_room(
+    shop: Project, tmp_path: Path
+) -> None:
+    shop.store.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", shop.store], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount: a container without the capability")
+    try:
+        said = slumps(shop, expect=30)
+        assert "StoreUnwritable" in said
+        assert "No space left" in said
+        subprocess.run(["mount", "-o", "remount,size=8m", shop.store], check=True)
+        slumps(shop, expect=0)
+        slumps(shop, expect=0)
+    finally:
+        subprocess.run(["umount", shop.store], check=True)
+
+
+def test_a_declaration_that_cannot_work_fails_once_and_says_what_to_write(shop: Project) -> None:
+    module = shop.folder / "shop.py"
+    module.write_text(module.read_text(encoding="utf-8").replace(") -> Tally:", "):"), encoding="utf-8")
+
+    said = slumps(shop, expect=30)
+
+    assert said.count("TaskError: WeekBefore.summarize does not say which aggregate it returns") == 1
+
+
+def test_somebodys_bug_keeps_its_traceback_in_the_ledger(shop: Project) -> None:
+    module = shop.folder / "shop.py"
+    text = module.read_text(encoding="utf-8")
+    module.write_text(text.replace("[1] / 7", "[2] / 7"), encoding="utf-8")
+
+    said = slumps(shop, expect=30)
+
+    assert "Slumps 2026-03-09 failed: IndexError: tuple index out of range" in said
+    ledger = shop.run("headrace", "log", "--json", shop.summary()["run"])
+    assert "shop.py" in ledger
+    assert "IndexError" in ledger
+
+
+def test_the_same_command_twice_at_once_is_10(shop: Project) -> None:
+    """The first run waits in a build until the second has come and gone."""
+    os.mkfifo(shop.folder / "go")
+    module = shop.folder / "shop.py"
+    text = module.read_text(encoding="utf-8")
+    module.write_text(
+        text.replace("        today = Tally", "        open('go').read()\n        today = Tally"),
+        encoding="utf-8",
+    )
+    words = [sys.executable, "-m", "luigi", "--module", "shop", "Slumps", "--dates", "2026-03-09"]
+    with subprocess.Popen(
+        words, cwd=shop.folder, env=shop.environment(), stdout=subprocess.PIPE, text=True
+    ) as first:
+        with open(shop.folder / "go", "w"):  # opens once the first run reads it
+            second = subprocess.run(
+                words, cwd=shop.folder, env=shop.environment(), capture_output=True, check=False
+            )
+        first.communicate()
+
+    assert second.returncode == 10
+    assert first.returncode == 0
+
+
+def test_the_users_own_configuration_is_never_overridden(shop: Project) -> None:
+    path = shop.folder / "luigi.cfg"
+    path.write_text(path.read_text() + "\n[retcode]\ntask_failed = 3\nmissing_data = 4\n", encoding="utf-8")
+    day(shop).write_text("nonsense")
+
+    slumps(shop, expect=3)
