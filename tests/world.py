@@ -49,7 +49,8 @@ class World:
         self.storage: Storage = storage if storage is not None else MemoryStorage()
         self.waits: list[float] = []
         self.modules: list[str] = []
-        luigi.configuration.get_config().set("headrace", "landing", str(self.landing))
+        self.options: list[tuple[str, str]] = []
+        self.set("headrace", "landing", str(self.landing))
         sys.path.insert(0, str(folder))
 
     def close(self) -> None:
@@ -57,8 +58,8 @@ class World:
         sys.path.remove(str(self.folder))
         self._forget()
         sessions.use(None)
-        for option in ("landing", "landed", "metrics"):
-            luigi.configuration.get_config().remove_option("headrace", option)
+        for section, option in self.options:
+            luigi.configuration.get_config().remove_option(section, option)
 
     # What the world is made of.
 
@@ -107,6 +108,11 @@ class World:
         sys.dont_write_bytecode = True
         Register.clear_instance_cache()
         Register._reg[:] = [cls for cls in Register._reg if cls.__module__.split(".")[0] not in tops]
+
+    def set(self, task: str, option: str, value: str) -> None:
+        """Configure a task, until the world ends."""
+        luigi.configuration.get_config().set(task, option, value)
+        self.options.append((task, option))
 
     # What happens in it.
 
