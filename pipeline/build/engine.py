@@ -46,6 +46,11 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     """Damage that was healed."""
 
+    def forgive(self, action: Action) -> None:
+        """Forget an earlier failure, now that there is a value: the file was dropped again meanwhile."""
+        place = (action.step, action.partition)
+        self.failures = [f for f in self.failures if (f["step"], f["partition"]) != place]
+
 
 class Engine(Finder):
     """Finds or builds the actions of one stage."""
@@ -136,6 +141,7 @@ class Engine(Finder):
         self.report.failures.append(
             {
                 "task": self.task,
+                "step": action.step,
                 "partition": action.partition,
                 "cause": cause,
                 "missing": missing,
@@ -191,6 +197,7 @@ class Engine(Finder):
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:
         action = work.action
         self.history.stands(action)
+        self.report.forgive(action)
         if commit.differs:
             self._alarm(action, draft, commit)
         outcomes[action.partition] = done(commit.record, How.BUILT)

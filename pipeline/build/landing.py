@@ -93,7 +93,7 @@ class Fingerprints:
         self._storage = storage
         self._name = f"cache/files/{task}"
         self._entries: dict[str, list[int | str]] = self._load()
-        self._known: dict[str, Digest | None] = {}
+        self._known: dict[str, Digest | DataError | None] = {}
 
     def _load(self) -> dict[str, list[int | str]]:
         try:
@@ -102,10 +102,13 @@ class Fingerprints:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def of(self, paths: Iterable[str]) -> Mapping[str, Digest | None]:
-        """Each file's digest; None where there is no file. Asked once, answered alike for the run."""
+    def of(self, paths: Iterable[str]) -> Mapping[str, Digest | DataError | None]:
+        """Each file's digest; None where there is no file, the error where one can't be read.
+
+        Asked once, answered alike for the run.
+        """
         changed = False
-        found: dict[str, Digest | None] = {}
+        found: dict[str, Digest | DataError | None] = {}
         for path in paths:
             if path not in self._known:
                 changed |= self._look(path)
@@ -130,7 +133,11 @@ class Fingerprints:
             self._known[path] = Digest(str(digest))
             return False
         hashed_at = machine_now_ns()
-        self._known[path] = digest = digest_bytes(read_whole(path))
+        try:
+            self._known[path] = digest = digest_bytes(read_whole(path))
+        except DataError as error:  # this day's trouble, and no other's
+            self._known[path] = error
+            return self._entries.pop(path, None) is not None
         self._entries[path] = [digest, hashed_at, *signature]
         return True
 

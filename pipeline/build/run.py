@@ -84,7 +84,14 @@ def keep_report(
     """Keep what a stage did, for the end of the run and for `headrace log`."""
     tried = {failure["partition"] for failure in report.failures}
     absent = [
-        {"task": report.task, "partition": label, "cause": o.cause, "missing": o.missing, "traceback": ""}
+        {
+            "task": report.task,
+            "step": "build",
+            "partition": label,
+            "cause": o.cause,
+            "missing": o.missing,
+            "traceback": "",
+        }
         for label, o in outcomes.items()
         if o.state is State.FAILED and label not in tried
     ]
@@ -109,13 +116,15 @@ def conclude(session: Session) -> Iterator[Any]:
     """
     stages = ledger.stages(session.storage, session.run_id)
     failures, alarms = ledger.failures(stages), ledger.alarms(stages)
+    for failure in failures[:_NAMED]:
+        if not failure["traceback"]:  # else it was told when its build failed
+            word = "is missing" if failure["missing"] else "failed"
+            log.error("%s %s %s: %s", failure["task"], failure["partition"], word, failure["cause"])
     if any(not failure["missing"] for failure in failures):
         raise PartitionsFailed(ledger.describe_failures(failures))
     if alarms:
         raise NotReproducible("\n  ".join(alarms))
     if failures:
-        for failure in failures[:_NAMED]:
-            log.error("%s %s is missing: %s", failure["task"], failure["partition"], failure["cause"])
         yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:_NAMED]]
 
 

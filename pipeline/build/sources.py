@@ -97,6 +97,13 @@ def _has_changed(known: Fingerprints, path: str) -> bool:
     return known.of([path])[path] != before
 
 
+def _failed(found: Digest | DataError | None) -> Digest | Outcome | None:
+    """A file that can't be read is a partition that failed."""
+    if isinstance(found, DataError):
+        return Outcome(State.FAILED, cause=f"DataError: {found}")
+    return found
+
+
 class Source(Landed):
     """Dated files, one a day, and their contract.
 
@@ -119,7 +126,9 @@ class Source(Landed):
         files = Files(self.files)
         paths = {day: files.path(day) for day in self.dates}
         digests = self.fingerprints(session).of(paths.values())
-        return {day: digests[path] or self._absence(session, day, path) for day, path in paths.items()}
+        return {
+            day: _failed(digests[path]) or self._absence(session, day, path) for day, path in paths.items()
+        }
 
     def _absence(self, session: Session, day: datetime.date, path: str) -> Outcome:
         if self.begins is not None and day < self.begins:
@@ -161,4 +170,4 @@ class Snapshot(Landed):
         wanted = [*earlier[-1:], *(day for day in drops if day > self.dates.start)]
         paths = {day: files.path(day) for day in wanted}
         digests = self.fingerprints(session).of(paths.values())
-        return {day: digest for day, path in paths.items() if (digest := digests[path])}
+        return {day: found for day, path in paths.items() if (found := _failed(digests[path]))}
