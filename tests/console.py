@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PLACE = "/srv/headrace"
+"""Where the checkout is, as the pages show it."""
 _END = "--- end of command ---"
 _VARIES = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),
@@ -22,7 +24,6 @@ _VARIES = (
     (re.compile(r"\b20(?!13)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d"), "<instant>"),
     (re.compile(r" *\b\d+(\.\d+)? s\b"), " <seconds>"),
     (re.compile(r"\b\d+\.\d+e\+\d+\b|\b1\d{9}\.\d+\b"), "<number>"),
-    (re.compile(r"/\S+/(?=mill/)"), "/"),
 )
 
 
@@ -58,7 +59,7 @@ def run(wanted: list[Command], folder: Path, environment: Mapping[str, str]) -> 
         ["bash", "-c", script], cwd=folder, env=environment, text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    outputs = done.stdout.split(f"\n{_END}\n")[:-1]
+    outputs = done.stdout.replace(str(folder), PLACE).split(f"\n{_END}\n")[:-1]
     assert len(outputs) == len(wanted), done.stdout[-2000:]
     return [replace(command, output=output) for command, output in zip(wanted, outputs, strict=True)]
 
@@ -82,14 +83,14 @@ def renewed(page: str, found: list[Command]) -> str:
 
 def main() -> int:
     """Renew the outputs of the pages that the command line names."""
-    from tests.mill import ROOT, Mill
+    from tests.mill import ROOT, Checkout
 
     for name in sys.argv[1:]:
         path = ROOT / name
         page = path.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
-            mill = Mill(Path(folder) / "mill")
-            found = run(list(commands(page)), ROOT, mill.environment())
+            checkout = Checkout(Path(folder) / "headrace")
+            found = run(list(commands(page)), checkout.folder, checkout.environment())
         path.write_text(renewed(page, found), encoding="utf-8")
     return 0
 

@@ -95,6 +95,31 @@ class Project:
         }
 
 
+class Checkout(Project):
+    """A copy of the checkout, with the environment that runs the tests as its own: what a newcomer has."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "data/landing", "data/store")
+        left_out = shutil.ignore_patterns(".*", "data", "__pycache__", "*.egg-info")
+        shutil.copytree(ROOT, folder, ignore=left_out)
+        environment = folder / ".venv"
+        environment.mkdir()
+        for entry in Path(sys.prefix).iterdir():
+            if entry.name != ".ready":
+                (environment / entry.name).symlink_to(entry)
+        (environment / ".ready").touch()
+
+    def environment(self) -> dict[str, str]:
+        """As a shell has it in which `.venv` was activated."""
+        kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        return {
+            **kept,
+            "PATH": f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder),  # before the checkout that the environment was installed from
+            "COLUMNS": "110",
+        }
+
+
 class Mill(Project):
     """The worked pipeline on real flights, run in the checkout, with a landing and a store of its own."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import console
-from tests.mill import ROOT, Mill
+from tests.mill import ROOT, Checkout
 
 PAGES = ("README.md", "docs/operate.md")
 EVERY_PAGE = sorted(
@@ -22,7 +22,9 @@ def test_the_commands_of_a_page_print_what_it_shows(name: str, tmp_path: Path) -
     shown = list(console.commands((ROOT / name).read_text(encoding="utf-8")))
     assert shown
 
-    found = console.run(shown, ROOT, Mill(tmp_path / "mill").environment())
+    checkout = Checkout(tmp_path / "headrace")
+
+    found = console.run(shown, checkout.folder, checkout.environment())
 
     for expected, actual in zip_longest(shown, found):
         assert actual.normal() == expected.normal(), f"$ {expected.text}\n{actual.output}"
