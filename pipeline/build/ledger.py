@@ -39,8 +39,10 @@ def stages(storage: Storage, run_id: str) -> dict[str, Any]:
 
 
 def failures(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The failed partitions of a run; one that two stages share counts once."""
-    found = {(f["task"], f["partition"]): f for stage in stages.values() for f in stage["failures"]}
+    """The failed partitions of a run; of one that two stages share, what the stage says that tried it."""
+    told = [failure for stage in stages.values() for failure in stage["failures"]]
+    told.sort(key=lambda failure: bool(failure["traceback"]))
+    found = {(failure["task"], failure["partition"]): failure for failure in told}
     return [found[place] for place in sorted(found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.values.digest import Digest, canonical_json, parse_json
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 _ROWS = 5
 _SHOWN = 8
+_WIDTH = 110
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
@@ -26,12 +28,13 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     session = session_for_reading()
     found = _DIGEST.fullmatch(words[0]) if len(words) == 1 else None
     records = _by_digest(session, found[1]) if found else _by_task(session, parse_task(words, "show"))
+    around = lineage.Lineage(session.repository)
     if json:
-        yield canonical_json([_fields(session, record) for record in records]).decode().rstrip()
+        yield canonical_json([_fields(session, around, record) for record in records]).decode().rstrip()
         return
     if len(records) > 1:
         yield f"{len(records)} records, {ranges(r.recipe['partition'] for r in records)}; the last is:"
-    yield from _text(session, records[-1])
+    yield from _text(session, around, records[-1])
 
 
 def _by_digest(session: Session, prefix: str) -> list[Record]:
@@ -50,14 +53,14 @@ def _by_task(session: Session, task: Stage) -> list[Record]:
     return [record for record in records if record]
 
 
-def _fields(session: Session, record: Record) -> dict[str, Any]:
+def _fields(session: Session, around: lineage.Lineage, record: Record) -> dict[str, Any]:
     """A record with what its blobs add, and its neighbours in the lineage."""
     return {
         **record.body,
         "code": parse_json(session.repository.read_blob(Digest(record.recipe["code"]))),
         "environment": parse_json(session.repository.read_blob(Digest(record.body["environment"]))),
-        "upstream": [_name(each) for each in lineage.upstream(session.repository, record)],
-        "downstream": [_name(each) for each in lineage.downstream(session.repository, record)],
+        "upstream": [_name(each) for each in around.upstream(record)],
+        "downstream": [_name(each) for each in around.downstream(record)],
     }
 
 
@@ -70,20 +73,19 @@ def _name(record: Record) -> dict[str, str]:
     }
 
 
-def _text(session: Session, record: Record) -> Iterator[str]:
-    fields, recipe = _fields(session, record), record.recipe
+def _text(session: Session, around: lineage.Lineage, record: Record) -> Iterator[str]:
+    fields, recipe = _fields(session, around, record), record.recipe
     yield action_label(recipe["task"], recipe["step"], recipe["partition"])
     yield f"  key          {record.key} (attempt {record.attempt})"
     for name, out in record.outputs.items():
         rows = f", {out['rows']} rows" if out["rows"] is not None else ""
         yield f"  {name:<12} {out['digest']}{rows}, {out['size_bytes']} bytes, {out['codec']}"
     rows = fields["rows"]
-    yield (
-        f"  rows         in {rows['in']}, out {rows['out']}, rejected {rows['rejected']}"
-        + "".join(f", {number} {reason}" for reason, number in rows["filtered"].items())
-    )
+    told = {"in": rows["in"], "out": rows["out"], "rejected": rows["rejected"], **rows["filtered"]}
+    counted = ", ".join(f"{number} {word}" for word, number in told.items() if number is not None)
+    yield f"  rows         {counted}"
     yield f"  built        {fields['started_at'][:19]} in {fields['seconds']:.3f} s, run {fields['run']}"
-    yield f"  because      {'; '.join(fields['reason'][:3])}"
+    yield from _because(fields["reason"])
     yield f"  parameters   {', '.join(f'{k}={v}' for k, v in recipe['parameters'].items()) or 'none'}"
     if recipe["file"]:
         yield f"  file         {recipe['file']}"
@@ -95,11 +97,21 @@ def _text(session: Session, record: Record) -> Iterator[str]:
     yield from _value(session, record)
 
 
+def _because(reasons: list[str]) -> Iterator[str]:
+    yield f"  because      {reasons[0]}"
+    yield from indented(reasons[1:_SHOWN], 15)
+    if len(reasons) > _SHOWN:
+        yield f"               and {len(reasons) - _SHOWN} more (--json lists all)"
+
+
 def _code(code: dict[str, Any], digest: str) -> Iterator[str]:
     packages = ", ".join(f"{name} {version}" for name, version in code["distributions"].items())
+    versions = f"Python {code['python']}; {packages or 'no distributions'}"
     yield f"  code         {digest} ({len(code['parts'])} parts)"
     yield from indented(list(code["parts"])[:_SHOWN], 15)
-    yield f"               Python {code['python']}; {packages or 'no distributions'}"
+    if len(code["parts"]) > _SHOWN:
+        yield f"               and {len(code['parts']) - _SHOWN} more (--json lists all)"
+    yield from indented(textwrap.wrap(versions, _WIDTH - 15), 15)
 
 
 def _neighbours(word: str, names: list[dict[str, str]]) -> Iterator[str]:
@@ -116,7 +128,11 @@ def _value(session: Session, record: Record) -> Iterator[str]:
         from pipeline.values.table import read_table
 
         table = read_table(data)
-        yield "  schema       " + ", ".join(f"{f.name} {f.type}" for f in table.schema)
-        yield from indented(table.slice(0, _ROWS).to_pandas().to_string().splitlines(), 4)
+        schema = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        first, *others = textwrap.wrap(schema, _WIDTH - 15)
+        yield f"  schema       {first}"
+        yield from indented(others, 15)
+        rows = table.slice(0, _ROWS).to_pandas()
+        yield from indented(rows.to_string(line_width=_WIDTH).splitlines(), 4)
     elif out["codec"].startswith(("json/", "aggregate/")):
         yield f"  holds        {data.decode()[:1000].rstrip()}"

@@ -27,25 +27,39 @@ def every(repository: Repository) -> Iterator[Record]:
         yield from repository.records(task)
 
 
-def upstream(repository: Repository, record: Record) -> list[Record]:
-    """The records that made what a record read, in the order of its inputs."""
-    wanted: dict[str, dict[str, None]] = {}
-    for entry in record.recipe["inputs"].values():
-        task = entry["task"].removesuffix(" summary")
-        wanted.setdefault(task, {}).update(dict.fromkeys(filter(None, entry["digests"].values())))
-    found = []
-    for task, digests in wanted.items():
-        made = {each.outputs["value"]["digest"]: each for each in repository.records(task)}
-        found += [made[digest] for digest in digests if digest in made]
-    return found
+class Lineage:
+    """Who made what from what: all records of a store, read once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._makers: dict[_Value, Record] = {}
+        self._readers: dict[_Value, list[Record]] = {}
+        for record in every(repository):
+            self._makers[_value(record)] = record
+            for value in _read(record):
+                self._readers.setdefault(value, []).append(record)
+
+    def upstream(self, record: Record) -> list[Record]:
+        """The records that made what a record read, in the order of its inputs."""
+        return [self._makers[value] for value in _read(record) if value in self._makers]
+
+    def downstream(self, record: Record) -> list[Record]:
+        """The records that read what a record made."""
+        return self._readers.get(_value(record), [])
 
 
-def downstream(repository: Repository, record: Record) -> list[Record]:
-    """The records that read what a record made."""
-    digest, task = record.outputs["value"]["digest"], record.recipe["task"]
-    return [
-        each
-        for each in every(repository)
-        for entry in each.recipe["inputs"].values()
-        if entry["task"].removesuffix(" summary") == task and digest in entry["digests"].values()
-    ]
+_Value = tuple[str, str]
+"""The task that made a value, and its digest."""
+
+
+def _value(record: Record) -> _Value:
+    return record.recipe["task"], record.outputs["value"]["digest"]
+
+
+def _read(record: Record) -> dict[_Value, None]:
+    """The values that a record read, each once; absent days are none."""
+    return {
+        (entry["task"].removesuffix(" summary"), digest): None
+        for entry in record.recipe["inputs"].values()
+        for digest in entry["digests"].values()
+        if digest
+    }
