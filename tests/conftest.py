@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.store.local import LocalStorage
+from tests.sales import open_shop
 from tests.world import World
 
 
@@ -17,3 +18,9 @@ def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path / "world", LocalStorage(tmp_path / "store"))
     yield world
     world.close()
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    """The small pipeline of `tests.sales`, built once."""
+    return open_shop(world)

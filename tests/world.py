@@ -56,7 +56,7 @@ class World:
     def close(self) -> None:
         """Leave no trace in this process."""
         sys.path.remove(str(self.folder))
-        self._forget()
+        self.forget()
         sessions.use(None)
         for section, option in self.options:
             luigi.configuration.get_config().remove_option(section, option)
@@ -97,10 +97,11 @@ class World:
     def task(self, address: str, **parameters: Any) -> Any:
         """A task of the code as it now stands, such as `task("tasks.Total", dates="2013-05")`."""
         module, name = address.rsplit(".", 1)
-        self._forget()
+        self.forget()
         return getattr(importlib.import_module(module), name)(**parameters)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Unload the pipeline's modules and tasks, as a new process finds them."""
         tops = {module.split(".")[0] for module in self.modules}
         for name in [name for name in sys.modules if name.split(".")[0] in tops]:
             del sys.modules[name]

@@ -1,4 +1,4 @@
-"""What several commands ask: for a task named as Luigi names it, and for a session that changes nothing."""
+"""What several commands need: a task named as Luigi names it, and days as people write them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
-from pipeline.build import session as sessions
-from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.errors import ConfigurationError, TaskError
-
-
-def session_for_reading() -> Session:
-    """A session on the configured store."""
-    return sessions.current()
 
 
 def parse_task(words: Sequence[str], command: str) -> Stage:

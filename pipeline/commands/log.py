@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.build import ledger
+from pipeline.build import session as sessions
 from pipeline.build.action import action_label
-from pipeline.commands.asking import session_for_reading
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json, parse_json
@@ -18,7 +18,7 @@ _SHOWN = 20
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List runs, newest first, or show one."""
-    storage = session_for_reading().storage
+    storage = sessions.current().storage
     runs = sorted({name.split("/")[1] for name in storage.list("runs")}, reverse=True)
     if words:
         yield from _one(storage, _pick(runs, words[0]), json)

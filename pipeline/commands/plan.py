@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from pipeline.build import session as sessions
 from pipeline.build.plan import Plan, StagePlan, as_json, make_plan
-from pipeline.commands.asking import parse_task, ranges, session_for_reading
+from pipeline.commands.asking import parse_task, ranges
 from pipeline.values.digest import canonical_json
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Plan one task."""
-    plan = make_plan(session_for_reading(), parse_task(words, "plan"))
+    plan = make_plan(sessions.current(), parse_task(words, "plan"))
     if json:
         yield canonical_json(as_json(plan)).decode().rstrip()
         return

@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.plan import look
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
-from pipeline.commands.asking import indented, parse_task, ranges, session_for_reading
+from pipeline.commands.asking import indented, parse_task, ranges
 from pipeline.errors import ConfigurationError, MissingData
 from pipeline.store import lineage
 from pipeline.store.repository import Record
@@ -25,7 +26,7 @@ _WIDTH = 110
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Show what a task, or a digest, names."""
-    session = session_for_reading()
+    session = sessions.current()
     found = _DIGEST.fullmatch(words[0]) if len(words) == 1 else None
     records = _by_digest(session, found[1]) if found else _by_task(session, parse_task(words, "show"))
     around = lineage.Lineage(session.repository)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeline.build import session as sessions
 from pipeline.build.plan import make_plan
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
-from pipeline.commands.asking import indented, parse_task, session_for_reading
+from pipeline.commands.asking import indented, parse_task
 from pipeline.values.digest import canonical_json
 
 _SHOWN = 20
@@ -16,7 +17,7 @@ _SHOWN = 20
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Explain one task."""
-    session = session_for_reading()
+    session = sessions.current()
     task = parse_task(words, "why")
     plan = make_plan(session, task)
     would = [

@@ -1,0 +1,284 @@
+"""`plan`, `why`, `show` and `log`: what they say is what happens, and they change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipeline import cli
+from pipeline.store.repository import Repository, blob_name
+from pipeline.values.digest import Digest
+from tests.sales import DATES, MODEL, days, land
+from tests.world import World
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def ask(shop: World, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Type a command as a new process; what it prints."""
+
+    def run(*words: str, expect: int = 0) -> str:
+        shop.forget()
+        shop.session()
+        capsys.readouterr()
+        code = cli.main([words[0], "--module", "shop.tasks", *words[1:]])
+        said = capsys.readouterr()
+        assert code == expect, said.err
+        return said.out if code == 0 else said.err
+
+    return run
+
+
+def nothing(shop: World) -> None:
+    pass
+
+
+def a_day_corrected(shop: World) -> None:
+    land(shop, "2013-05-03", 99)
+
+
+def a_day_dropped_in_another_order(shop: World) -> None:
+    shop.rows("sales/2013-05-03.csv", [{"shop": "b", "amount": 5}, {"shop": "a", "amount": 12}])
+
+
+def code_edited(shop: World) -> None:
+    shop.edit("shop.rules", "pc.greater_equal", "pc.greater")
+
+
+def an_aggregate_edited(shop: World) -> None:
+    shop.edit("shop.counts", "return self.amount\n", "return self.amount + 0\n")
+
+
+def a_snapshot_added(shop: World) -> None:
+    shop.rows("shops/2013-05-05.csv", [{"shop": "a", "town": "y"}])
+
+
+def the_model_lost(shop: World) -> None:
+    [record] = Repository(shop.storage).records("Model")
+    shop.storage.delete([blob_name(Digest(record.outputs["value"]["blob"]))])
+
+
+def an_intermediate_lost_and_needed(shop: World) -> None:
+    [record] = [r for r in Repository(shop.storage).records("Clean") if r.recipe["partition"] == "2013-05-03"]
+    shop.storage.delete([blob_name(Digest(record.outputs["value"]["blob"]))])
+    shop.edit("shop.tasks", "known = history.total()", "known = history.total() + 0")
+
+
+def a_day_broken(shop: World) -> None:
+    shop.write("sales/2013-05-03.csv", "nonsense")
+
+
+def a_day_missing(shop: World) -> None:
+    (shop.landing / "sales" / "2013-05-03.csv").unlink()
+
+
+def nothing_built_yet(shop: World) -> None:
+    shop.storage.delete(list(shop.storage.list("")))
+
+
+CHANGES = [
+    nothing, a_day_corrected, a_day_dropped_in_another_order, code_edited, an_aggregate_edited,
+    a_snapshot_added, the_model_lost, an_intermediate_lost_and_needed, a_day_broken, a_day_missing,
+    nothing_built_yet,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_plan_is_what_the_run_then_does(shop: World, ask: Ask, change: Callable[[World], None]) -> None:
+    change(shop)
+    plan = json.loads(ask("plan", "Model", "--dates", DATES, "--json"))
+    certain = {
+        (stage["task"], step["step"], step["partition"]): step["reasons"]
+        for stage in plan["stages"]
+        for step in stage["build"]
+    }
+    may = {(stage["task"], label) for stage in plan["stages"] for label in stage["unknown"]}
+
+    result = shop.run(MODEL, dates=DATES)
+
+    done = {
+        (build["task"], build["step"], build["partition"]): build["reason"]
+        for stage in result.stages.values()
+        for build in stage["builds"]
+    }
+    tried = {(f["task"], f["step"], f["partition"]) for s in result.stages.values() for f in s["failures"]}
+    assert certain.keys() <= done.keys() | tried
+    assert {place: done[place] for place in certain if place in done} == {
+        place: reasons for place, reasons in certain.items() if place in done
+    }
+    assert {
+        (task, label) for task, step, label in done.keys() - certain.keys() if step in ("build", "finish")
+    } <= may
+    assert plan["is_empty"] == (not done and not tried)
+
+
+@pytest.mark.parametrize(
+    "words", [("plan", "Model"), ("why", "Model"), ("show", "Clean"), ("log",)], ids=" ".join
+)
+def test_a_command_changes_nothing_but_caches(shop: World, ask: Ask, words: tuple[str, ...]) -> None:
+    a_day_corrected(shop) if words[0] != "show" else None
+    before = contents(shop)
+
+    ask(*words, *(["--dates", DATES] if len(words) > 1 else []))
+
+    assert contents(shop) == before
+
+
+def contents(shop: World) -> dict[str, bytes]:
+    return {name: shop.storage.read(name) for name in shop.storage.list("") if not name.startswith("cache/")}
+
+
+def test_a_plan_reads_like_this(shop: World, ask: Ask) -> None:
+    assert ask("plan", "Model", "--dates", DATES).splitlines()[-1] == "nothing to do"
+    land(shop, "2013-05-03", 99)
+
+    lines = ask("plan", "Model", "--dates", DATES).splitlines()
+
+    assert any(line.startswith("      build 2013-05-03: file changed: from ") for line in lines)
+    assert "      unknown 2013-05-03: unknown until Sales 2013-05-03 is built" in lines
+    assert lines[-1].startswith("would build 1 and at most ")
+    assert "by earlier records" in lines[-1]
+
+
+def test_a_plan_of_what_was_never_built_knows_no_time(shop: World, ask: Ask) -> None:
+    nothing_built_yet(shop)
+
+    assert "no time known yet of Sales, Clean" in ask("plan", "Model", "--dates", DATES)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (a_day_corrected, "file changed: from "),
+        (code_edited, "code changed: shop.rules:keep"),
+        (the_model_lost, "blob missing: sha256:"),
+        (nothing_built_yet, "never built"),
+        (a_day_missing, "has not landed"),
+    ],
+    ids=lambda value: getattr(value, "__name__", "says"),
+)
+def test_why_tells_the_part_that_changed(
+    shop: World, ask: Ask, change: Callable[[World], None], says: str
+) -> None:
+    change(shop)
+
+    assert says in ask("why", "Model", "--dates", DATES)
+
+
+def test_why_tells_a_parameter_from_what_to_what(ask: Ask) -> None:
+    assert "parameter changed: scale from 1 to 2" in ask("why", "Model", "--dates", DATES, "--scale", "2")
+
+
+def test_why_tells_which_day_of_which_input(shop: World, ask: Ask) -> None:
+    land(shop, "2013-05-03", 99)
+    shop.built(MODEL, dates=DATES)
+
+    said = ask("why", "Features", "--dates", "2013-05-04")
+
+    assert "nothing would run" in said
+    assert "input changed: Trailing 2013-05-04 from " in said
+
+
+def test_why_remembers_a_failure(shop: World, ask: Ask) -> None:
+    a_day_broken(shop)
+    shop.run(MODEL, dates=DATES)
+
+    assert "failed before: DataError: " in ask("why", "Model", "--dates", DATES)
+
+
+def test_show_tells_a_record_part_by_part(shop: World, ask: Ask) -> None:
+    said = ask("show", "Features", "--dates", "2013-05-05")
+
+    for part in (
+        "Features 2013-05-05", "  key          sha256:", "2 rows", "  because      never built",
+        "shop.tasks:Features", "  environment  Python 3.", "  made from    Clean 2013-05-05",
+        "Trailing finish 2013-05-05", "  read by ", "Total summarize 2013-05-05", "Model all",
+        "shop string, amount int64, net int64, known int64",
+    ):  # fmt: skip
+        assert part in said, said
+
+
+def test_show_finds_a_record_by_any_of_its_digests(shop: World, ask: Ask) -> None:
+    [record] = Repository(shop.storage).records("Model")
+    out = record.outputs["value"]
+
+    for digest in (record.key, out["digest"], out["blob"]):
+        assert ask("show", Digest(digest).short).startswith("Model all\n")
+
+
+def test_show_in_json_holds_the_record_and_its_lineage(ask: Ask) -> None:
+    [shown] = json.loads(ask("show", "Model", "--dates", DATES, "--json"))
+
+    assert shown["recipe"]["task"] == "Model"
+    assert {each["label"] for each in shown["upstream"]} == days("Features", 1, 2, 3, 4, 5, 6) | {
+        "Total finish all"
+    }
+    assert shown["code"]["parts"]
+    assert shown["environment"]["python"]
+
+
+def test_show_of_what_is_not_up_to_date_says_what_to_run(shop: World, ask: Ask) -> None:
+    code_edited(shop)
+
+    said = ask("show", "Model", "--dates", DATES, expect=20)
+
+    assert "is not up to date" in said
+    assert "luigi --module shop.tasks Model" in said
+
+
+def test_log_lists_runs_and_tells_one(shop: World, ask: Ask) -> None:
+    a_day_broken(shop)
+    run = shop.run(MODEL, dates=DATES).summary["run"]
+
+    runs = json.loads(ask("log", "--json"))
+    said = ask("log", run)
+
+    assert sorted(each["status"] for each in runs) == ["complete", "failed"]
+    assert "  failed  Model(" in said.splitlines()[0]
+    assert "FAILED Sales 2013-05-03: DataError: " in said
+    assert "complete" in ask("log")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["plan", "Modell"], 40, "No task Modell"),
+        (["plan"], 40, "name a task"),
+        (["plan", "Model", "--dates", "2013-99"], 40, "is not an interval"),
+        (["show", "abcdef123456"], 40, "no record's key, digest or blob begins with"),
+        (["log", "xyz"], 40, "names 0 runs"),
+    ],
+)
+def test_a_wrong_question_gets_a_plain_answer(ask: Ask, words: list[str], code: int, says: str) -> None:
+    said = ask(*words, expect=code)
+
+    assert says in said
+    assert said.startswith(f"headrace {words[0]}: ")
+
+
+def test_an_unknown_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plann"]) == 2
+    assert "did you mean plan?" in capsys.readouterr().err
+
+
+def test_a_module_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", "--module", "nowhere", "Model"]) == 40
+    assert "there is no module 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_plain_luigi_task_is_refused(shop: World, ask: Ask) -> None:
+    shop.edit(
+        "shop.tasks", "class Sales(Source):", "class Plain(luigi.Task):\n    pass\n\nclass Sales(Source):"
+    )
+
+    assert "is a plain Luigi task" in ask("plan", "Plain", expect=40)
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    said: Any = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()[2:]] == ["plan", "why", "show", "log"]
