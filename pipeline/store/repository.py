@@ -6,7 +6,7 @@ before it. Nothing here knows a task or a value: a record's recipe is data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Commit:
-    """What became of a draft: the record that stands, and whether it holds another value."""
+    """What became of a draft: the record that stands, whether it is ours, and whether two values were made.
+
+    They differ where another process was first with another value, or where an earlier attempt, whose blobs
+    are lost, had made one.
+    """
 
     record: Record
     is_ours: bool
@@ -153,29 +157,32 @@ class Repository:
         """
         blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
         self.storage.put({"format": FORMAT, **blobs})
-        waiting, commits = list(enumerate(drafts)), dict[int, Commit]()
-        attempts = [1] * len(drafts)
-        while waiting:
-            names = {n: f"{record_folder(d.body['recipe']['task'], d.key)}/{attempts[n]}" for n, d in waiting}
-            bodies = {names[n]: _body(draft, attempts[n]) for n, draft in waiting}
+        attempts = dict.fromkeys(range(len(drafts)), 1)
+        commits: dict[int, Commit] = {}
+        differing: set[int] = set()
+        while attempts:
+            names = {n: f"{_folder(drafts[n])}/{attempt}" for n, attempt in attempts.items()}
+            bodies = {names[n]: _body(drafts[n], attempt) for n, attempt in attempts.items()}
             created = self.storage.put(bodies)
-            again = []
-            for n, draft in waiting:
-                record = _parse_record(
-                    bodies[names[n]] if names[n] in created else self.storage.read(names[n]),
-                    draft.key, attempts[n], names[n],
-                )  # fmt: skip
-                if names[n] not in created and not self._stands(record, draft):
-                    attempts[n] += 1
-                    again.append((n, draft))
+            for n, name in names.items():
+                data = bodies[name] if name in created else self.storage.read(name)
+                record = _parse_record(data, drafts[n].key, attempts[n], name)
+                if _differs(record, drafts[n]):
+                    differing.add(n)
+                if name in created or self._stands(record):
+                    commits[n] = Commit(record, name in created, n in differing)
+                    del attempts[n]
                 else:
-                    commits[n] = Commit(record, names[n] in created, _differs(record, draft))
-            waiting = again
+                    attempts[n] += 1
         return [commits[n] for n in range(len(drafts))]
 
-    def _stands(self, record: Record, draft: Draft) -> bool:
-        """Whether a record's own blobs live: those that we have just written for it don't prove it."""
+    def _stands(self, record: Record) -> bool:
+        """Whether a record's blobs live. Of equal values they do again: ours were written before."""
         return all(self.has_blob(Digest(out["blob"]), out["size_bytes"]) for out in record.outputs.values())
+
+
+def _folder(draft: Draft) -> str:
+    return record_folder(draft.body["recipe"]["task"], draft.key)
 
 
 def _body(draft: Draft, attempt: int) -> bytes:
@@ -210,8 +217,3 @@ def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
             f"what it made is found or built anew"
         ) from None
     return Record(key, attempt, body)
-
-
-def newest(records: Iterable[Record]) -> Record | None:
-    """The record that was made last."""
-    return max(records, key=lambda r: (r.body["started_at"], r.attempt), default=None)

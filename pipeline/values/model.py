@@ -71,7 +71,10 @@ def digest_model(estimator: object) -> Digest:
 
 
 def dump_model(estimator: object) -> bytes:
-    """Return the model as a skops file; two dumps of one model are equal, byte for byte.
+    """Return the model as a skops file without dates, addresses or chance in its layout.
+
+    Two dumps are equal byte for byte, except where numpy structures have gaps (the nodes of trees), which
+    hold what memory held.
 
     The file is read back first, so that what is returned is known to give the same model. Raises
     what `digest_model` and `load_model` raise, and `TypeError` for what skops can't hold.

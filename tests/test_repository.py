@@ -1,0 +1,199 @@
+"""Blobs and records: whole or not there, verified when read, and one winner for every conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
+from pipeline.store.lineage import Lineage, find
+from pipeline.store.local import LocalStorage
+from pipeline.store.repository import Draft, Record, Repository, blob_name, record_folder
+from pipeline.store.storage import MemoryStorage, Storage
+from pipeline.values.digest import Digest, digest_bytes, digest_value
+
+KEY = digest_value("an action")
+
+
+@pytest.fixture(params=["memory", "local"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    return MemoryStorage() if request.param == "memory" else LocalStorage(tmp_path / "store")
+
+
+def draft(data: bytes = b"value", key: Digest = KEY, **inputs: list[bytes]) -> Draft:
+    """What a build of the task `Step` made: one blob, whose digest is also that of the value."""
+    blob = digest_bytes(data)
+    output = {"digest": blob, "blob": blob, "size_bytes": len(data), "codec": "json/1", "rows": None}
+    recipe: dict[str, Any] = {
+        "task": "Step", "step": "build", "partition": "2013-05-01", "code": KEY, "parameters": {},
+        "file": None,
+        "inputs": {
+            name: {"task": "Step", "digests": {str(n): digest_bytes(one) for n, one in enumerate(read)}}
+            for name, read in inputs.items()
+        },
+    }  # fmt: skip
+    body = {
+        "recipe": recipe, "outputs": {"value": output}, "reason": ["never built"], "environment": KEY,
+        "rows": {"in": None, "out": None, "rejected": 0, "filtered": {}}, "run": "r", "seconds": 0.5,
+        "started_at": "2013-05-01T00:00:00+00:00",
+    }  # fmt: skip
+    return Draft(key, body, {blob: data})
+
+
+def commit(storage: Storage, made: Draft) -> tuple[Record, bool, bool]:
+    [done] = Repository(storage).commit([made])
+    return done.record, done.is_ours, done.differs
+
+
+def test_what_is_committed_is_found(storage: Storage) -> None:
+    record, is_ours, differs = commit(storage, draft())
+
+    found = Repository(storage).record("Step", KEY)
+    assert found
+    assert found.body == record.body
+    assert (is_ours, differs, found.attempt) == (True, False, 1)
+    assert Repository(storage).read_blob(digest_bytes(b"value")) == b"value"
+
+
+def test_an_action_that_was_never_made_is_none(storage: Storage) -> None:
+    assert Repository(storage).record("Step", KEY) is None
+
+
+def test_a_loser_adopts_the_winners_record_and_says_whether_it_differs(storage: Storage) -> None:
+    winner, _, _ = commit(storage, draft(b"first"))
+
+    same, is_ours, differs = commit(storage, draft(b"first"))
+    assert (same.body, is_ours, differs) == (winner.body, False, False)
+
+    other, is_ours, differs = commit(storage, draft(b"second"))
+    assert (other.body, is_ours, differs) == (winner.body, False, True)
+
+
+@pytest.mark.parametrize(("again", "differs"), [(b"value", False), (b"other", True)])
+def test_a_lost_blob_makes_room_for_a_second_attempt(storage: Storage, again: bytes, differs: bool) -> None:
+    commit(storage, draft())
+    storage.delete([blob_name(digest_bytes(b"value"))])
+
+    record, is_ours, found = commit(storage, draft(again))
+
+    if differs:
+        assert (record.attempt, is_ours, found) == (2, True, True)
+    assert Repository(storage).record("Step", KEY) == record
+    assert Repository(storage).read_blob(digest_bytes(again)) == again
+
+
+class Broken(MemoryStorage):
+    """A medium that fails once it has created so many names."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
+        created: set[str] = set()
+        for name, data in items.items():
+            if self.room == 0:
+                raise StoreUnwritable("no space")
+            created |= super().put({name: data}, durable=durable)
+            self.room -= 1
+        return created
+
+
+@pytest.mark.parametrize("room", range(4))
+def test_a_record_is_there_only_with_all_of_its_blobs(room: int) -> None:
+    """A failure after any number of writes: the format, two blobs, the record."""
+    storage = Broken(room)
+    made = draft()
+    made = Draft(made.key, made.body, {**made.blobs, digest_bytes(b"more"): b"more"})
+
+    with pytest.raises(StoreUnwritable):
+        Repository(storage).commit([made])
+
+    assert Repository(storage).record("Step", KEY) is None
+    storage.room = 100
+    Repository(storage).commit([made])
+    assert Repository(storage).record("Step", KEY)
+
+
+def test_a_group_is_committed_with_its_blobs_before_its_records() -> None:
+    class Noting(MemoryStorage):
+        puts: list[list[str]] = []  # noqa: RUF012
+
+        def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
+            assert durable
+            self.puts.append([name.split("/")[0] for name in items])
+            return super().put(items)
+
+    storage = Noting()
+    Repository(storage).commit([draft(), draft(b"two", digest_value("another"))])
+
+    assert storage.puts == [["format", "blobs", "blobs"], ["records", "records"]]
+
+
+def test_a_blob_that_is_not_there_is_named(storage: Storage) -> None:
+    with pytest.raises(BlobMissing, match="running the task that made it brings it back"):
+        Repository(storage).read_blob(KEY)
+
+
+def test_a_damaged_blob_is_never_given_out(storage: Storage) -> None:
+    commit(storage, draft())
+    storage.replace(blob_name(digest_bytes(b"value")), b"valuE")
+
+    with pytest.raises(BlobDamaged, match="holds 5 other bytes"):
+        Repository(storage).read_blob(digest_bytes(b"value"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"format":1}\n', b"\xff"])
+def test_a_damaged_record_is_named_with_its_place(storage: Storage, damage: bytes) -> None:
+    commit(storage, draft())
+    name = f"{record_folder('Step', KEY)}/1"
+    storage.replace(name, damage)
+
+    with pytest.raises(RecordDamaged, match=f"{name} is damaged"):
+        Repository(storage).record("Step", KEY)
+
+
+def test_a_record_in_the_place_of_another_is_damaged(storage: Storage) -> None:
+    commit(storage, draft())
+    data = storage.read(f"{record_folder('Step', KEY)}/1")
+    other = digest_value("another")
+    storage.put({f"{record_folder('Step', other)}/1": data})
+
+    with pytest.raises(RecordDamaged, match="names another format, key or attempt"):
+        Repository(storage).record("Step", other)
+
+
+def test_what_is_set_aside_is_in_the_trash(storage: Storage) -> None:
+    commit(storage, draft())
+    repository = Repository(storage)
+
+    repository.set_aside(digest_bytes(b"value"), "run")
+    repository.set_aside_records("Step", KEY, "run")
+    repository.set_aside(digest_bytes(b"never there"), "run")
+
+    assert repository.record("Step", KEY) is None
+    assert len(list(storage.list("trash/run"))) == 2
+
+
+def test_a_store_of_another_format_is_refused(storage: Storage) -> None:
+    commit(storage, draft())
+    Repository(storage).open()
+    storage.replace("format", b"headrace store 2\n")
+
+    with pytest.raises(FormatMismatch, match=r"headrace store 2.*this version reads.*headrace store 1"):
+        Repository(storage).open()
+
+
+def test_lineage_is_walked_both_ways(storage: Storage) -> None:
+    first, _, _ = commit(storage, draft(b"first"))
+    second, _, _ = commit(storage, draft(b"second", digest_value("2"), source=[b"first", b"unknown"]))
+    repository = Repository(storage)
+    lineage = Lineage(repository)
+
+    assert [record.key for record in lineage.upstream(second)] == [first.key]
+    assert [record.key for record in lineage.downstream(first)] == [second.key]
+    assert lineage.downstream(second) == []
+    assert [record.key for record in find(repository, second.key.short)] == [second.key]
