@@ -118,6 +118,25 @@ def test_a_wrong_default_is_bad_configuration(shop: Project) -> None:
     assert "'yesterday' is not an interval" in slumps(shop, expect=40)
 
 
+def test_a_parameter_that_is_nowhere_set_is_bad_configuration(shop: Project) -> None:
+    configure(shop, "dates = 2026-03-09..landed", "")
+
+    said = slumps(shop, expect=40)
+
+    assert "requires the 'dates' parameter to be set: on the command line, or under the task's name" in said
+
+
+def test_many_failures_are_told_in_part_and_kept_in_full(shop: Project) -> None:
+    for path in (shop.landing / "sales").iterdir():
+        path.write_text("nonsense")
+
+    said = shop.luigi("shop", "Sales", "--dates", "2026-03-02-2026-03-16", expect=30)
+
+    assert said.count(" failed: DataError") == 10
+    assert "and 11 more" in said.splitlines()[-1]
+    assert len(shop.summary()["failures"]) == 14
+
+
 def test_an_unknown_task_is_bad_configuration_with_a_proposal(shop: Project) -> None:
     said = shop.luigi("shop", "Slump", expect=40)
 

@@ -32,6 +32,8 @@ _UNTOUCHED = Outcome(State.UNKNOWN, cause="only another partition was asked for"
 GROUP_BYTES = 64 << 20
 GROUP_PARTITIONS = 128
 GROUP_SECONDS = 10.0
+TOLD_FAILURES = 10
+"""So many of a stage are told at once; the ledger holds them all."""
 
 
 @dataclass
@@ -134,7 +136,8 @@ class Engine(Finder):
 
     def _fail(self, work: Work, error: Exception, outcomes: dict[str, Outcome]) -> None:
         action, cause = work.action, f"{type(error).__name__}: {error}"
-        log.error("%s failed: %s", action.label, cause)
+        level = logging.ERROR if len(self.report.failures) < TOLD_FAILURES else logging.DEBUG
+        log.log(level, "%s failed: %s", action.label, cause)
         missing = isinstance(error, MissingData)
         outcomes[action.partition] = Outcome(State.FAILED, cause=cause, missing=missing)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)

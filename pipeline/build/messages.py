@@ -12,7 +12,7 @@ import sys
 from types import TracebackType
 from typing import NoReturn
 
-from luigi.parameter import ParameterException
+from luigi.parameter import MissingParameterException, ParameterException
 from luigi.task_register import TaskClassException
 
 from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed
@@ -52,7 +52,11 @@ class _Plain(logging.Filter):
 
 
 def _expected(error: BaseException | None) -> HeadraceError | None:
-    """The expected failure that an exception is, or was caused by: Luigi wraps what a parameter raises."""
+    """The expected failure that an exception is, means, or was caused by: Luigi wraps what a parameter raises."""
+    if isinstance(error, MissingParameterException):
+        return ConfigurationError(f"{error}: on the command line, or under the task's name in luigi.cfg")
+    if isinstance(error, TaskClassException | ParameterException | configparser.Error):
+        return ConfigurationError(str(error))
     while error is not None and not isinstance(error, HeadraceError):
         error = error.__cause__
     return error
@@ -68,12 +72,10 @@ def plainly(error: HeadraceError) -> str:
 
 
 def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """End the process on an expected failure, or a wrong use of Luigi, with its words and its exit code."""
+    """End the process on an expected failure with its words and its exit code."""
     expected = _expected(error)
     if expected is not None:
         _end(expected)
-    if isinstance(error, TaskClassException | ParameterException | configparser.Error):
-        _end(ConfigurationError(str(error)))
     sys.__excepthook__(kind, error, traceback)
 
 
