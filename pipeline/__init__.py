@@ -4,9 +4,11 @@ The map, bottom up (imports point downward only):
 
     errors     every expected failure, with its exit code
     values/    pure: digest, partition, contract, aggregate, table and model identity, codec
-    store/     bytes at rest: storage, repository
-    build/     making values; the floor that knows Luigi: task, patterns, engine, run, fingerprint
-    cli        plan, why, show, log
+    store/     bytes at rest: storage, repository, lineage
+    code/      what code is: names, reach, fingerprint
+    build/     making values; the floor that knows Luigi: task, patterns, engine, run, plan
+    commands/  what the command line prints: plan, why, show, log
+    cli        the command line
 
 A pipeline is written with the names below. They are looked up when first used: importing this package loads
 nothing, so that a service and a no-op stay quick.

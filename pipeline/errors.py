@@ -1,7 +1,7 @@
 """Every expected failure, one line each, with the exit code that cron sees.
 
 A message says what was found, where, what was expected and what to do. The codes are those that the
-defaults in `pipeline.build.luigi_defaults` give to Luigi, so that both front doors agree.
+defaults in `pipeline.build.configuration` give to Luigi, so that both front doors agree.
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -170,25 +171,52 @@ def test_a_store_that_cannot_be_written_is_35_before_anything_is_built(shop: Pro
     assert "StoreUnwritable" in slumps(shop, expect=35)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_is_a_named_error_and_the_rest_goes_on_once_there_is_room(
-    shop: Project, tmp_path: Path
-) -> None:
+@pytest.fixture
+def small_disk(shop: Project) -> Iterator[Callable[[str], None]]:
+    """The store on a file system of its own; call it with other options to change them."""
     shop.store.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", shop.store], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount: a container without the capability")
-    try:
-        said = slumps(shop, expect=30)
-        assert "StoreUnwritable" in said
-        assert "No space left" in said
-        subprocess.run(["mount", "-o", "remount,size=8m", shop.store], check=True)
-        slumps(shop, expect=0)
-        slumps(shop, expect=0)
-    finally:
-        subprocess.run(["umount", shop.store], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(shop.store)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip(
+            "this machine does not let us mount a file system, and only that can be full or read-only"
+        )
+    yield lambda options: _call("mount", "-o", f"remount,{options}", str(shop.store))
+    _call("umount", str(shop.store))
+
+
+def _call(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def test_a_full_disk_is_a_named_error_and_the_rest_goes_on_once_there_is_room(
+    shop: Project, small_disk: Callable[[str], None]
+) -> None:
+    small_disk("size=64k")
+
+    said = slumps(shop, expect=30)
+
+    assert "StoreUnwritable" in said
+    assert "No space left" in said
+    small_disk("size=8m")
+    slumps(shop, expect=0)
+    assert slumps(shop, expect=0).splitlines()[-1].startswith("nothing to do")
+
+
+def test_a_read_only_store_can_be_read_and_is_35_when_there_is_something_to_do(
+    shop: Project, small_disk: Callable[[str], None]
+) -> None:
+    slumps(shop, expect=0)
+    small_disk("ro")
+
+    assert "the run's ledger could not be written" in slumps(shop, expect=0)
+    assert "Slumps 2026-03-15" in shop.run("headrace", "show", "Slumps")
+    assert "nothing to do" in shop.run("headrace", "plan", "Slumps")
+
+    day(shop).write_text(day(shop).read_text().replace("tea,", "tea,1"))
+    assert "1 to build" in shop.run("headrace", "plan", "Slumps")
+    said = slumps(shop, expect=35)
+    assert "StoreUnwritable" in said
+    assert "Read-only file system" in said
 
 
 def test_a_declaration_that_cannot_work_fails_once_and_says_what_to_write(shop: Project) -> None:

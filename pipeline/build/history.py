@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.build import cache
 from pipeline.build.action import Action
 from pipeline.build.outcome import Outcome, State
 from pipeline.store.repository import Record, Repository
-from pipeline.values.digest import Digest, canonical_json, parse_json
+from pipeline.values.digest import Digest
 
 
 class History:
@@ -20,15 +21,8 @@ class History:
         self.repository = repository
         self.task = task
         self._name = f"cache/latest/{task}"
-        self._latest = self._load()
+        self._latest = cache.recall(repository.storage, self._name) or self._from_records()
         self._changed = False
-
-    def _load(self) -> dict[str, dict[str, Any]]:
-        try:
-            found = parse_json(self.repository.storage.read(self._name))
-        except (FileNotFoundError, ValueError):
-            return self._from_records()
-        return found if isinstance(found, dict) else self._from_records()
 
     def _from_records(self) -> dict[str, dict[str, Any]]:
         newest: dict[str, tuple[str, str]] = {}
@@ -70,7 +64,7 @@ class History:
     def save(self) -> None:
         """Keep it for the next run."""
         if self._changed:
-            self.repository.storage.replace(self._name, canonical_json(self._latest))
+            cache.keep(self.repository.storage, self._name, self._latest)
             self._changed = False
 
 

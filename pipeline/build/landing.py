@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.build import configuration
+from pipeline.build import cache, configuration
 from pipeline.clock import machine_now_ns
 from pipeline.code.signature import is_racy, of_path
 from pipeline.errors import ConfigurationError, DataError, MissingData
 from pipeline.store.storage import Storage
-from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.digest import Digest, digest_bytes
 
 _DAY = r"(\d{4}-\d{2}-\d{2})"
 
@@ -92,15 +92,8 @@ class Fingerprints:
     def __init__(self, storage: Storage, task: str) -> None:
         self._storage = storage
         self._name = f"cache/files/{task}"
-        self._entries: dict[str, list[int | str]] = self._load()
+        self._entries: dict[str, list[int | str]] = cache.recall(storage, self._name)
         self._known: dict[str, Digest | DataError | None] = {}
-
-    def _load(self) -> dict[str, list[int | str]]:
-        try:
-            found = parse_json(self._storage.read(self._name))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def of(self, paths: Iterable[str]) -> Mapping[str, Digest | DataError | None]:
         """Each file's digest; None where there is no file, the error where one can't be read.
@@ -114,7 +107,7 @@ class Fingerprints:
                 changed |= self._look(path)
             found[path] = self._known[path]
         if changed:
-            self._storage.replace(self._name, canonical_json(self._entries))
+            cache.keep(self._storage, self._name, self._entries)
         return found
 
     def forget(self, path: str) -> None:

@@ -52,7 +52,7 @@ class _Plain(logging.Filter):
 
 
 def _expected(error: BaseException | None) -> HeadraceError | None:
-    """The expected failure that an exception is, means, or was caused by: Luigi wraps what a parameter raises."""
+    """The expected failure that an exception is, means, or was caused by; Luigi wraps a parameter's."""
     if isinstance(error, MissingParameterException):
         return ConfigurationError(f"{error}: on the command line, or under the task's name in luigi.cfg")
     if isinstance(error, TaskClassException | ParameterException | configparser.Error):

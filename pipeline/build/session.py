@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.build import configuration
+from pipeline.build import cache, configuration
 from pipeline.build.claim import Claims
 from pipeline.build.manifest import Manifest
 from pipeline.clock import Clock, system_clock
@@ -53,9 +53,8 @@ class Session:
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None
         self.repository.open()
-        known = self._read_cache(_CODE)
-        self._kept_code = canonical_json(known)
-        self._code_cache = CodeCache(known)
+        self._kept_code = cache.recall(storage, _CODE)
+        self._code_cache = CodeCache(self._kept_code)
 
     def __repr__(self) -> str:
         return f"Session({self.run_id}, {self.storage})"
@@ -83,9 +82,9 @@ class Session:
 
     def keep_code(self) -> None:
         """Keep what was found out about code, for the runs to come."""
-        state = canonical_json(self._code_cache.state())
+        state = self._code_cache.state()
         if state != self._kept_code:
-            self.storage.replace(_CODE, state)
+            cache.keep(self.storage, _CODE, state)
             self._kept_code = state
 
     def code_blob(self, code: Digest) -> bytes:
@@ -138,12 +137,6 @@ class Session:
     def _write_manifest(self, name: str, manifest: Manifest) -> None:
         self.storage.replace(f"{name}.outcomes", manifest.body())
         self.storage.replace(name, manifest.head())
-
-    def _read_cache(self, name: str) -> Any:
-        try:
-            return parse_json(self.storage.read(name))
-        except (FileNotFoundError, ValueError):
-            return {}
 
 
 _current: Session | None = None
