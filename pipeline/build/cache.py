@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 from pipeline.errors import StoreUnwritable
 from pipeline.store.storage import Storage
-from pipeline.values.digest import canonical_json, parse_json
+from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
 
@@ -15,7 +16,7 @@ log = logging.getLogger("headrace")
 def recall(storage: Storage, name: str) -> dict[str, Any]:
     """What was kept under a name; nothing where it was never kept, or is damaged."""
     try:
-        found = parse_json(storage.read(name))
+        found = json.loads(storage.read(name))
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
