@@ -1,4 +1,4 @@
-"""What is configured for places and times: the files read, and the exit codes are those that are documented."""
+"""What is configured for places and times: it reads, and its exit codes are the documented ones."""
 
 from __future__ import annotations
 
