@@ -69,7 +69,8 @@ class Landed(Dated):
             self.contract,
             day if self.contract.day else None,
         )
-        return Made(admitted.table, admitted.rows_in, admitted.table.num_rows, admitted.rejected)
+        rejected = admitted.rejected if admitted.rejected.num_rows else None
+        return Made(admitted.table, admitted.rows_in, admitted.table.num_rows, rejected)
 
     def obtain(self, engine: Finder) -> dict[str, Outcome]:
         """Read what is new; a file that is replaced meanwhile is looked at once more."""
