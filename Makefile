@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 # One thread for numeric libraries: the same bits on every run, and no fight between workers.
 export OMP_NUM_THREADS = 1
@@ -20,14 +21,14 @@ run: $(READY) ## land the flights of 2013, train and judge the model, say what w
 	@$(BIN)/python -m tasks.report
 
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 check: $(READY) ## format, lint, types, import contracts, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 format: $(READY) ## format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -58,7 +58,9 @@ def test_a_plain_value_rests_as_json(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1: "a"}, {"a", "b"}, float("nan"), [lambda: 0], pa.array([1])], ids=repr
+    "value",
+    [object(), {1: "a"}, {"a", "b"}, float("nan"), [lambda: 0], pa.array([1])],
+    ids=["object", "number keys", "set", "nan", "function", "array"],
 )
 def test_what_can_not_be_kept_is_refused_with_what_can(value: object) -> None:
     with pytest.raises(
