@@ -23,6 +23,7 @@ _VARIES = (
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "<digest>"),
     (re.compile(r"\b20(?!13)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d"), "<instant>"),
     (re.compile(r" *\b\d+(\.\d+)? s\b"), " <seconds>"),
+    (re.compile(r"\b\d+ bytes"), "<size>"),
     (re.compile(r"(?<=\} )\d+\.\d+$", re.MULTILINE), "<number>"),  # of a metric: seconds, instants
 )
 
