@@ -40,11 +40,12 @@ bench: $(READY) ## measure; results go to benchmarks/results
 clean: ## remove the environment and all data of the worked pipeline
 	rm -rf .venv data
 
+# Compiled, as pip does with what it installs, so that the first night starts as fast as the others.
 $(READY): requirements.lock setup.cfg
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Headrace needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--config-settings editable_mode=compat --editable .
-	$(BIN)/python -m compileall -q pipeline tasks  # as pip does for what it installs: a night starts fast
+	$(BIN)/python -m compileall -q pipeline tasks
 	@touch $@

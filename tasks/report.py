@@ -20,7 +20,7 @@ def lines() -> Iterator[str]:
     report = pipeline.load(TrainModel())
     quality = report["quality"]
     yield f"run      {run['run']}: {run['status']} in {run['seconds']:.1f} s"
-    yield f"built    {counts['built']} partitions; {counts.get('found', 0)} were there already"
+    yield f"built    {_built(counts)}"
     yield f"model    {Digest(report['model']).short}, of {report['trained_on']}"
     yield f"judged   on {report['judged_on']}, {quality['labelled']} labelled flights"
     yield f"quality  ROC AUC {quality['roc_auc']:.3f}, average precision {quality['average_precision']:.3f}"
@@ -30,6 +30,12 @@ def lines() -> Iterator[str]:
     yield "         luigi --module tasks TrainModel       # again: nothing to do"
     yield "         python -m tasks.landing --correct 2013-05-06 && headrace plan TrainModel"
     yield "         headrace show TrainModel              # what made this model"
+
+
+def _built(counts: dict[str, int]) -> str:
+    if not counts["built"]:
+        return "nothing: all of it was there already"
+    return f"{counts['built']} values; {counts['found'] + counts['cut off']} days were there already"
 
 
 def _last_run() -> dict[str, Any]:
