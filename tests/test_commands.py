@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from pipeline import cli
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
+from tests.mill import ROOT
 from tests.sales import DATES, MODEL, days, land
 from tests.world import World
 
@@ -282,3 +285,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     said: Any = capsys.readouterr().out
     assert [line.split()[0] for line in said.splitlines()[2:]] == ["plan", "why", "show", "log"]
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0
+    assert done.stdout == f"{cli.usage()}\n"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.build.action import Action
+from pipeline.build.claim import Claims
 from pipeline.build.finder import Finder, Work, done
 from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.progress import Progress
@@ -62,6 +63,9 @@ class Engine(Finder):
     ) -> None:
         super().__init__(session, task, check_blobs, only)
         self.report = Report(task)
+        self.failed: set[tuple[str, str]] = set()
+        """Steps and partitions that failed: those on the way to a value that skipped them, too."""
+        self._claims = Claims(session.storage, session.clock)  # its own: a healing engine works inside another
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
         self._group: list[tuple[Work, Draft]] = []
@@ -84,8 +88,14 @@ class Engine(Finder):
                     log.info("%s: waiting for %d that another run builds", self.task, len(wanted))
                     self.session.wait(0.5)
         self.history.save()
+        self._note_failed(works, outcomes)
         self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
         return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
+
+    def _note_failed(self, works: Sequence[Work], outcomes: Mapping[str, Outcome]) -> None:
+        for action in (work.action for work in works):
+            found, place = outcomes.get(action.partition, _UNTOUCHED), (action.step, action.partition)
+            (self.failed.add if found.state is State.FAILED else self.failed.discard)(place)
 
     def _found(self, work: Work, outcomes: dict[str, Outcome]) -> bool:
         outcome = self.find(work.action) or self.history.failed_in(self.session.run_id, work.action)
@@ -95,7 +105,7 @@ class Engine(Finder):
 
     def _try(self, work: Work, outcomes: dict[str, Outcome], progress: Progress) -> bool:
         """Build, unless somebody else is at it."""
-        if not self.session.claims.take(work.action.key):
+        if not self._claims.take(work.action.key):
             return self._found(work, outcomes)
         if not self._found(work, outcomes):  # nobody finished it before the claim was ours
             self._clear(work.action)
@@ -194,7 +204,7 @@ class Engine(Finder):
             commits = self.repository.commit([draft for _, draft in group])
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
-        self.session.claims.release()
+        self._claims.release()
         self._flushed_at = stopwatch()
 
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:

@@ -28,7 +28,7 @@ class RunResult:
 
     @property
     def built(self) -> list[str]:
-        """What was built, such as `Flights 2013-05-01`, in the order of stages and days."""
+        """What was built, such as `Flights 2013-05-01`: by stage, in the order of names, and day."""
         return [
             action_label(b["task"], b["step"], b["partition"])
             for _, stage in sorted(self.stages.items())
@@ -37,10 +37,13 @@ class RunResult:
 
 
 def run(*tasks: Stage, workers: int = 1) -> RunResult:
-    """Bring tasks up to date, as `luigi` would, with a local scheduler."""
+    """Bring tasks up to date in one run, as `luigi` would, with a local scheduler."""
     runs.close(sessions.current())
     session = sessions.anew()
-    luigi.build(list(tasks), workers=workers, local_scheduler=True)
-    runs.close(session)
+    session.is_held = True
+    try:
+        luigi.build(list(tasks), workers=workers, local_scheduler=True)
+    finally:
+        runs.close(session)
     found = ledger.stages(session.storage, session.run_id)
     return RunResult(ledger.summarise(session, found), found)

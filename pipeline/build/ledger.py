@@ -11,14 +11,16 @@ from typing import Any
 from pipeline.build import metrics
 from pipeline.build.outcome import WORDS
 from pipeline.build.session import Session
+from pipeline.errors import HeadraceError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json, parse_json
 
 log = logging.getLogger("headrace")
 
 COMPLETE, FAILED, MISSING, UNFINISHED = "complete", "failed", "missing data", "unfinished"
-"""How a run ended: all done; something failed, or was not reproducible; only landed files are missing; or it
-goes on, was cut off, or ended by an error that is no partition's."""
+"""How a run ended: every requested task is over, and nothing is left; something failed, or was not
+reproducible; only landed files are missing; or a requested task neither was up to date nor ran to its end:
+the run goes on, was cut off, or met an error that is no partition's."""
 
 
 def say_where_it_goes() -> None:
@@ -39,11 +41,22 @@ def stages(storage: Storage, run_id: str) -> dict[str, Any]:
 
 
 def failures(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The failed partitions of a run; of one that two stages share, what the stage says that tried it."""
+    """The failed partitions of a run, each once, and as the stage tells it that tried it.
+
+    Stages share partitions, and many days see one drop of a snapshot: what was not tried, but has the cause
+    of another failure of its task, is that failure seen again.
+    """
     told = [failure for stage in stages.values() for failure in stage["failures"]]
-    told.sort(key=lambda failure: bool(failure["traceback"]))
-    found = {(failure["task"], failure["partition"]): failure for failure in told}
-    return [found[place] for place in sorted(found)]
+    tried = {(f["task"], f["partition"], f["step"]): f for f in told if f["traceback"]}
+    causes = {(f["task"], f["cause"]) for f in tried.values()}
+    absent: dict[tuple[str, str], dict[str, Any]] = {}
+    for failure in told:
+        seen = (failure["task"], failure["cause"])
+        if not failure["traceback"] and seen not in causes:
+            first = absent.setdefault(seen, failure)
+            absent[seen] = min(first, failure, key=lambda f: str(f["partition"]))
+    found = [*tried.values(), *absent.values()]
+    return sorted(found, key=lambda f: (f["task"], f["partition"], f["step"]))
 
 
 def alarms(stages: Mapping[str, Any]) -> list[str]:
@@ -64,11 +77,17 @@ def begin(session: Session) -> None:
 
 
 def leave(session: Session) -> None:
-    """Write the run's ledger and metrics, and say in a last line how it ended."""
+    """Write the run's ledger and metrics, and say in a last line how it ended: that, whatever can't be written."""
     found = stages(session.storage, session.run_id)
     summary = summarise(session, found)
-    session.storage.replace(f"runs/{session.run_id}/run", canonical_json(summary))
-    metrics.write(session, summary, found)
+    try:
+        session.storage.replace(f"runs/{session.run_id}/run", canonical_json(summary))
+    except (HeadraceError, OSError) as error:
+        log.error("the run's ledger could not be written: %s", error)
+    try:
+        metrics.write(session, summary, found)
+    except OSError as error:
+        log.error("the run's metrics could not be written: %s", error)
     log.info("%s", last_line(summary))
 
 
@@ -77,12 +96,10 @@ def summarise(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
     failed = failures(found)
     if alarms(found) or any(not failure["missing"] for failure in failed):
         status = FAILED
-    elif failed:
-        status = MISSING
-    elif all(state == "over" or task in found for task, state in session.requested.items()):
-        status = COMPLETE
-    else:
+    elif not all(state == "over" or task in found for task, state in session.requested.items()):
         status = UNFINISHED
+    else:
+        status = MISSING if failed else COMPLETE
     return _summary(session, found, status)
 
 
@@ -118,6 +135,8 @@ def last_line(summary: Mapping[str, Any]) -> str:
     if summary["status"] == COMPLETE and not counts["built"]:
         return f"nothing to do: everything is up to date ({seconds:.1f} s)"
     told = [f"{counts[word]} {word}" for word in WORDS if counts[word] and word not in ("found", "hole")]
+    if summary["alarms"]:
+        told.append(f"{len(summary['alarms'])} not reproducible")
     named = [f"{f['task']} {f['partition']}" for f in summary["failures"]]
     days = f": {', '.join(named[:3])}" + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     return (

@@ -1,8 +1,8 @@
 """A run, from the first question that Luigi asks of a requested task to the ledger that it leaves.
 
 Luigi tells a task neither that a run begins nor that it ends. It begins when a task that nothing consumes
-is asked whether it is complete, and it is over when that task said yes, ran, or the process ends. What each
-stage did is kept in the run's folder, since workers fork.
+is asked whether it is complete, and it is over when that task said yes, ran, or the process ends; one that
+`pipeline.run` holds ends with that call. What each stage did is kept in the run's folder, since workers fork.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.build import session as sessions
 from pipeline.build.engine import Report
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.session import Session
-from pipeline.errors import HeadraceError, NotReproducible, PartitionsFailed
+from pipeline.errors import NotReproducible, PartitionsFailed
 from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
@@ -44,12 +44,11 @@ class MissingPartition(luigi.ExternalTask):
 def asked(task_id: str, name: str) -> Session:
     """A requested task is asked whether it is complete: the run that this belongs to.
 
-    Asked again without having run here, or after everything was over, it belongs to a new run.
+    Asked again without having succeeded here, or after everything was over, it belongs to a new run.
     """
     session = sessions.current()
-    state = session.requested.get(task_id)
-    all_over = bool(session.requested) and set(session.requested.values()) == {_OVER}
-    if state == _ASKED or all_over:
+    is_again = session.requested.get(task_id) == _ASKED or _is_over(session)
+    if session.is_closed or (is_again and not session.is_held):
         close(session)
         session = sessions.anew()
     if not session.requested:
@@ -65,17 +64,15 @@ def answered(session: Session, task_id: str, is_done: bool) -> None:
     """A requested task said whether it is complete; once all of them are, the run is over."""
     if is_done:
         session.requested[task_id] = _OVER
-        if set(session.requested.values()) == {_OVER}:
+        if _is_over(session) and not session.is_held:
             close(session)
     else:
         # Before anything is built: a store that can't be written is found here.
         ledger.begin(session)
 
 
-def started(session: Session, task_id: str) -> None:
-    """A task runs."""
-    if session.requested.get(task_id) == _ASKED:
-        session.requested[task_id] = _RAN
+def _is_over(session: Session) -> bool:
+    return bool(session.requested) and set(session.requested.values()) == {_OVER}
 
 
 def keep_report(
@@ -108,11 +105,12 @@ def keep_report(
     session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
 
 
-def conclude(session: Session) -> Iterator[Any]:
+def conclude(session: Session, task_id: str) -> Iterator[Any]:
     """End the requested task as the run deserves: failed partitions raise, missing ones are waited for.
 
-    A failure counts even where every consumer skipped it. So does an action that made two values: its
-    consumers were built of the one that stands, but nobody may learn of it by chance.
+    A failure counts even where every consumer skipped it. So does an action that made two values, in the run
+    that saw it: its consumers were built of the one that stands, but nobody may learn of it by chance. The
+    next run finds that value, and has nothing to add.
     """
     stages = ledger.stages(session.storage, session.run_id)
     failures, alarms = ledger.failures(stages), ledger.alarms(stages)
@@ -126,6 +124,8 @@ def conclude(session: Session) -> Iterator[Any]:
         raise NotReproducible("\n  ".join(alarms))
     if failures:
         yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:_NAMED]]
+    else:
+        session.requested[task_id] = _RAN
 
 
 def close(session: Session) -> None:
@@ -135,7 +135,4 @@ def close(session: Session) -> None:
     session.is_closed = True
     atexit.unregister(close)
     if session.requested:
-        try:
-            ledger.leave(session)
-        except (HeadraceError, OSError) as error:
-            log.error("the run's ledger could not be written: %s", error)
+        ledger.leave(session)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.build import cache, configuration
-from pipeline.build.claim import Claims
 from pipeline.build.manifest import Manifest
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
@@ -38,12 +37,13 @@ class Session:
         self.repository = Repository(storage)
         self.clock = clock
         self.wait = wait
-        self.claims = Claims(storage, clock)
         self.started_at = clock()
         self.run_id = f"{self.started_at:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"
         self.manifests: dict[str, Manifest] = {}
         self.pid = os.getpid()
         self.is_closed = False
+        self.is_held = False
+        """Whoever began the run ends it, and not the last of its tasks that is over."""
         self.consumed: set[str] = set()
         """Tasks that another task of this run reads: intermediates."""
         self.requested: dict[str, str] = {}

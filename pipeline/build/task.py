@@ -126,11 +126,11 @@ class Stage(luigi.Task):
         """Settle this stage; the requested one ends the run, and fails it if anything failed."""
         session = sessions.current()
         is_requested = self.task_id not in session.consumed
-        run.started(session, self.task_id)
         began = stopwatch()
         engine = Engine(session, self.task_family, check_blobs=is_requested)
         outcomes = self.settle(engine)
-        manifest = Manifest.of(outcomes, all(m.complete for m in self.manifests(session).values()))
+        is_sound = not engine.failed and all(m.complete for m in self.manifests(session).values())
+        manifest = Manifest.of(outcomes, is_sound)
         run.keep_report(session, self.task_id, engine.report, outcomes, stopwatch() - began)
         session.keep_code()
         key = self._stage_key(session)
@@ -138,7 +138,7 @@ class Stage(luigi.Task):
             session.cache_stage(key, manifest)
         session.settle(self.task_id, manifest)
         if is_requested:
-            yield from run.conclude(session)
+            yield from run.conclude(session, self.task_id)
 
     # What the framework asks.
 
