@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from pipeline.build.claim import LIFETIME_S, Claims
 from pipeline.store.storage import MemoryStorage
 from pipeline.values.digest import canonical_json, digest_bytes, parse_json
-from tests.mill import Project
 from tests.world import FakeClock
 
 KEY = digest_bytes(b"an action")
@@ -36,6 +35,12 @@ def claimed_by(storage: MemoryStorage, clock: FakeClock, **changed: object) -> N
     storage.replace(NAME, canonical_json({**claim, **changed}))
 
 
+def started(pid: int) -> str:
+    """When a living process began, as its own claim would say."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[19]
+
+
 def test_a_claim_is_taken_and_given_back(storage: MemoryStorage, clock: FakeClock) -> None:
     claims = Claims(storage, clock)
 
@@ -45,10 +50,38 @@ def test_a_claim_is_taken_and_given_back(storage: MemoryStorage, clock: FakeCloc
     assert storage.stat(NAME) is None
 
 
+def test_a_claim_given_back_can_be_taken_by_others(storage: MemoryStorage, clock: FakeClock) -> None:
+    claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
+    storage.delete([NAME])
+
+    assert Claims(storage, clock).take(KEY)
+
+
+def test_giving_back_leaves_the_claims_of_others_alone(storage: MemoryStorage, clock: FakeClock) -> None:
+    mine, theirs = Claims(storage, clock), Claims(storage, clock)
+    mine.take(digest_bytes(b"another action"))
+    theirs.take(KEY)
+
+    mine.release()
+
+    assert list(storage.list("claims")) == [NAME]
+
+
 def test_a_living_process_is_waited_for(storage: MemoryStorage, clock: FakeClock) -> None:
-    claimed_by(storage, clock, pid=os.getppid())
+    claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
 
     assert not Claims(storage, clock).take(KEY)
+
+
+def test_a_living_process_is_believed_until_its_claim_expires(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
+    clock.advance(seconds=LIFETIME_S - 1)
+    assert not Claims(storage, clock).take(KEY)
+
+    clock.advance(seconds=1)
+    assert Claims(storage, clock).take(KEY)
 
 
 def test_another_machine_is_believed_until_its_claim_expires(
@@ -62,52 +95,60 @@ def test_another_machine_is_believed_until_its_claim_expires(
     assert claims.take(KEY)
 
 
+def test_a_claim_that_was_taken_over_names_its_new_holder(storage: MemoryStorage, clock: FakeClock) -> None:
+    claimed_by(storage, clock, host="elsewhere", pid=1)
+    clock.advance(seconds=LIFETIME_S)
+    Claims(storage, clock).take(KEY)
+
+    claim = parse_json(storage.read(NAME))
+
+    assert (claim["host"], claim["pid"]) == (socket.gethostname(), os.getpid())
+    assert claim["expires_at"] > clock().isoformat()
+
+
 def test_a_process_that_is_gone_holds_nobody_up(storage: MemoryStorage, clock: FakeClock) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    claimed_by(storage, clock, pid=ended.pid)
+    claimed_by(storage, clock, pid=ended.pid, started="")
 
     assert Claims(storage, clock).take(KEY)
 
 
-def test_another_boot_of_this_machine_counts_as_another_machine(
+def test_a_process_whose_number_lives_on_in_another_holds_nobody_up(
     storage: MemoryStorage, clock: FakeClock
 ) -> None:
-    claimed_by(storage, clock, host="this machine, before it was started anew", pid=os.getpid())
-
-    assert not Claims(storage, clock).take(KEY)
-
-
-def test_what_is_no_claim_is_taken_over(storage: MemoryStorage, clock: FakeClock) -> None:
-    storage.replace(NAME, b"half a cla")
+    claimed_by(storage, clock, pid=os.getppid(), started="1")
 
     assert Claims(storage, clock).take(KEY)
 
 
-def test_overlapping_runs_do_the_work_once(tmp_path: Path) -> None:
-    """The first run is held up in its last build until the second says that it waits for it."""
-    project = Project.example("messages", tmp_path / "messages")
-    os.mkfifo(project.folder / "go")
-    module = project.folder / "messages.py"
-    text = module.read_text(encoding="utf-8")
-    build = "        rows = messages.table()\n"
-    assert build in text
-    module.write_text(text.replace(build, f"        open('go').read()\n{build}"), encoding="utf-8")
-    words = [sys.executable, "-m", "luigi", "--module", "messages", "SpamFilter", "--no-lock"]
+def test_an_earlier_process_of_our_own_number_holds_nobody_up(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    """In a container, every run may be process 1."""
+    claimed_by(storage, clock)
 
-    def start() -> subprocess.Popen[str]:
-        environment = project.environment()
-        return subprocess.Popen(words, cwd=project.folder, env=environment, text=True, stderr=subprocess.PIPE)
+    assert Claims(storage, clock).take(KEY)
 
-    with start() as first:
-        gate = os.open(project.folder / "go", os.O_WRONLY)  # opens once the first run is in its build
-        with start() as second:
-            assert second.stderr
-            assert any("waiting for 1 that another run builds" in line for line in second.stderr)
-            os.close(gate)
-            first.communicate()
-            second.communicate()
 
-    [record] = project.records("SpamFilter")
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert record.attempt == 1
+def test_an_earlier_boot_of_this_machine_holds_nobody_up(storage: MemoryStorage, clock: FakeClock) -> None:
+    """After a power cut the number may be anybody's, and the hour would be waited for nothing."""
+    claimed_by(storage, clock, boot="before the power cut", pid=os.getppid(), started=started(os.getppid()))
+
+    assert Claims(storage, clock).take(KEY)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"half a cla", b"[]\n", b'{"host":"elsewhere"}\n', b'{"expires_at":"tomorrow","host":"elsewhere"}\n'],
+)
+def test_what_is_no_claim_is_taken_over(storage: MemoryStorage, clock: FakeClock, data: bytes) -> None:
+    storage.replace(NAME, data)
+
+    assert Claims(storage, clock).take(KEY)
+
+
+def test_a_claim_whose_end_names_no_zone_is_none(storage: MemoryStorage, clock: FakeClock) -> None:
+    claimed_by(storage, clock, host="elsewhere", expires_at="2099-01-01T00:00:00")
+
+    assert Claims(storage, clock).take(KEY)

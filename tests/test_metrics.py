@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from tests.sales import DATES, MODEL, land
 from tests.world import World
 
@@ -19,7 +20,7 @@ def metrics(shop: World, tmp_path: Path) -> Path:
     return tmp_path / "metrics" / "headrace_Model.prom"
 
 
-def read(path: Path) -> dict[str, float]:
+def read(path: Path, job: str = "Model") -> dict[str, float]:
     """The samples by name and labels; every line must be valid, and every name declared before it is used."""
     declared: set[str] = set()
     samples = {}
@@ -30,7 +31,7 @@ def read(path: Path) -> dict[str, float]:
             found = _SAMPLE.match(line)
             assert found, line
             assert found[1] in declared
-            labels = found[2].replace('job="Model"', "").strip(",")
+            labels = found[2].replace(f'job="{job}"', "").strip(",")
             samples[f"{found[1]}{{{labels}}}"] = float(found[3])
     return samples
 
@@ -95,20 +96,86 @@ def test_nothing_to_do_is_a_success(shop: World, metrics: Path) -> None:
     assert read(metrics)["headrace_last_success_timestamp_seconds{}"] == shop.clock().timestamp()
 
 
+def test_a_file_that_is_not_ours_is_replaced(shop: World, metrics: Path) -> None:
+    metrics.parent.mkdir(exist_ok=True)
+    for damaged in (b"headrace_last_success_timestamp_seconds{} yesterday\n", b"\xff\xfe"):
+        metrics.write_bytes(damaged)
+        shop.write("sales/2013-05-03.csv", "nonsense")
+        assert shop.run(MODEL, dates=DATES).summary["status"] == "failed"
+
+        assert not [name for name in read(metrics) if "success" in name]
+
+
+def test_nothing_else_is_left_beside_the_file(shop: World, metrics: Path) -> None:
+    """The collector reads the folder at any moment: a file comes whole, by a rename."""
+    shop.built(MODEL, dates=DATES)
+    first = metrics.stat().st_ino
+    shop.built(MODEL, dates=DATES)
+
+    assert [path.name for path in metrics.parent.iterdir()] == [metrics.name]
+    assert metrics.stat().st_ino != first
+
+
+def test_nothing_is_left_where_the_file_cannot_be_placed(shop: World, metrics: Path) -> None:
+    metrics.mkdir(parents=True)
+
+    shop.built(MODEL, dates=DATES)
+
+    assert list(metrics.parent.iterdir()) == [metrics]
+
+
+def test_every_row_of_a_run_is_accounted_for(world: World, tmp_path: Path) -> None:
+    world.set("headrace", "metrics", str(tmp_path))
+    world.code("lone.tasks", LONE)
+    rows = [{"name": f"n{number}", "value": number} for number in range(99)]
+    world.rows("lone/2013-05-01.csv", [*rows, {"name": "last", "value": -1}])
+    world.run("lone.tasks.Odd_Ones", dates="2013-05-01")
+
+    samples = read(tmp_path / "headrace_Odd_Ones.prom", "Odd_Ones")
+
+    rows_by_kind = [
+        samples[f'headrace_rows{{kind="{kind}"}}'] for kind in ("in", "out", "rejected", "filtered")
+    ]
+    assert rows_by_kind == [100 + 99, 99 + 49, 1, 50]
+    stages = {name for name in samples if name.startswith("headrace_stage_seconds")}
+    assert stages == {f'headrace_stage_seconds{{stage="{task}"}}' for task in ("Lone", "Odd_Ones")}
+
+
+def test_two_tasks_in_one_run_share_a_file(world: World, tmp_path: Path) -> None:
+    world.set("headrace", "metrics", str(tmp_path))
+    world.code("lone.tasks", LONE)
+    world.rows("lone/2013-05-01.csv", [{"name": "a", "value": 1}])
+    world.session()
+    odd = world.task("lone.tasks.Odd_Ones", dates="2013-05-01")
+
+    pipeline.run(odd.inputs["lone"].task, odd)
+
+    assert partitions(read(tmp_path / "headrace_Lone_Odd_Ones.prom", "Lone_Odd_Ones"))["built"] == 2
+
+
 def test_a_job_that_never_succeeded_has_no_time_of_it(world: World, tmp_path: Path) -> None:
     world.set("headrace", "metrics", str(tmp_path / "metrics"))
     world.code("lone.tasks", LONE)
     world.run("lone.tasks.Lone", dates="2013-05-01")
 
-    samples = read(tmp_path / "metrics" / "headrace_Lone.prom")
+    samples = read(tmp_path / "metrics" / "headrace_Lone.prom", "Lone")
     assert not [name for name in samples if "success" in name]
 
 
 LONE = """
-    from pipeline import Column, Contract, Source
+    from pipeline import Column, Conserved, Contract, Map, Source
+
+    class Odd_Ones(Map):
+        "Those with an odd number."
+        def requires(self):
+            return {"lone": Lone(dates=self.dates)}
+
+        def build(self, lone):
+            odd = lone.filter([value % 2 == 1 for value in lone["value"].to_pylist()])
+            return Conserved(odd, filtered={"even": lone.num_rows - odd.num_rows})
 
     class Lone(Source):
-        "A source of which nothing lands."
+        "A source of which something lands, or nothing."
         files = "lone/{day}.csv"
-        contract = Contract((Column("name", "string"),))
+        contract = Contract((Column("name", "string"), Column("value", "int64", low=0)))
 """

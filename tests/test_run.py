@@ -6,11 +6,12 @@ import datetime
 
 import pytest
 
+from pipeline.values.digest import parse_json
 from tests.world import World
 
 TASKS = """
     import datetime
-    from pipeline import Column, Contract, Input, Map, Merge, Source, Tally, Task, DatesParameter, Window
+    from pipeline import Column, Contract, Input, Map, Merge, Snapshot, Source, Tally, Window
 
     class Readings(Source):
         "What lands."
@@ -53,12 +54,19 @@ TASKS = """
         def build(self, clean):
             return None if clean is None else clean.num_rows
 
+    class Shops(Snapshot):
+        "Reference data."
+        files = "shops/{day}.csv"
+        contract = Contract((Column("name", "string"),), key=("name",))
+
     class Total(Merge):
         "Everything that could be read."
         def requires(self):
             return {"clean": Input(Clean(dates=self.dates), failed="skip")}
 
         def summarize(self, clean) -> Tally:
+            if 66 in clean["value"].to_pylist():
+                raise ValueError("sixty-six")
             return Tally.of(clean, [], ["value"])
 
         def finish(self, tally: Tally):
@@ -140,6 +148,18 @@ def test_a_merge_that_skips_is_built_without_and_again_with(lab: World) -> None:
 
     land(lab, 4, 4)
     assert "Total finish all" in lab.built("lab.tasks.Total", dates=DATES)
+    assert lab.load("lab.tasks.Total", dates=DATES) == 2 + 3 + 4 + 5 + 6
+
+
+def test_a_summary_that_failed_and_was_skipped_fails_every_night_until_it_is_repaired(lab: World) -> None:
+    """The value on top is done, and all that it reads is: the failure lies between."""
+    land(lab, 4, 66)
+    for _ in range(2):
+        _, failures, status = failed(lab, "Total")
+        assert (failures, status) == (days("Total", 4), "failed")
+
+    land(lab, 4, 4)
+    assert lab.run("lab.tasks.Total", dates=DATES).is_complete
     assert lab.load("lab.tasks.Total", dates=DATES) == 2 + 3 + 4 + 5 + 6
 
 
@@ -227,6 +247,34 @@ def test_several_failures_are_all_named(lab: World) -> None:
 
     assert failures == [*days("Clean", 4), *days("Readings", 5, 6)]
     assert status == "failed"
+
+
+def test_a_drop_that_many_days_see_fails_once(lab: World) -> None:
+    lab.write("shops/2013-04-20.csv", "nonsense")
+
+    result = lab.run("lab.tasks.Shops", dates=DATES)
+
+    assert [(f["task"], f["partition"]) for f in result.summary["failures"]] == [("Shops", "2013-04-20")]
+    assert result.summary["counts"]["failed"] == 1
+    [stage] = result.stages.values()
+    assert len(stage["failures"]) == 1
+    assert set(stage["partitions"].values()) == {"failed"}
+
+
+def test_what_is_known_of_code_is_kept_by_the_run_that_found_it_out(lab: World) -> None:
+    land(lab, 4, 4)
+    lab.run("lab.tasks.Blocking", dates=DATES)
+    kept = known_code(lab)
+
+    lab.run("lab.tasks.Blocking", dates=DATES)
+
+    assert known_code(lab) == kept
+
+
+def known_code(world: World) -> dict[str, object]:
+    """What is known of each class; when its files were looked at is of no account."""
+    entries = parse_json(world.storage.read("cache/code"))["entries"]
+    return {name: (entry["parts"], entry["results"]) for name, entry in entries.items()}
 
 
 def test_two_runs_in_one_process_leave_two_ledgers(lab: World) -> None:

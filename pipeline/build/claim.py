@@ -10,6 +10,7 @@ import datetime
 import os
 import socket
 from functools import cache
+from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.store.storage import Storage
@@ -17,6 +18,8 @@ from pipeline.values.digest import Digest, canonical_json, parse_json
 
 LIFETIME_S = 3600.0
 """How long a claim of another machine holds back a build; longer builds may be done twice."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Claims:
@@ -38,38 +41,59 @@ class Claims:
         return True
 
     def release(self) -> None:
-        """Give back every claim that this process holds."""
+        """Give back every claim that was taken here."""
         self._storage.delete(self._held)
         self._held.clear()
 
     def _mine(self) -> bytes:
         expires_at = self._clock() + datetime.timedelta(seconds=LIFETIME_S)
-        return canonical_json({"host": _host(), "pid": os.getpid(), "expires_at": expires_at.isoformat()})
+        pid = os.getpid()
+        return canonical_json(
+            {
+                "host": socket.gethostname(),
+                "boot": _boot(),
+                "pid": pid,
+                "started": _started(pid),
+                "expires_at": expires_at.isoformat(),
+            }
+        )
 
     def _is_live(self, name: str) -> bool:
         try:
             claim = parse_json(self._storage.read(name))
             expires_at = datetime.datetime.fromisoformat(claim["expires_at"])
-            host, pid = str(claim["host"]), int(claim["pid"])
+            host, boot, started = str(claim["host"]), str(claim["boot"]), str(claim["started"])
+            pid = int(claim["pid"])
+            is_over = self._clock() >= expires_at
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return False  # released meanwhile, or not a claim
-        if self._clock() >= expires_at:
+        if is_over:
             return False
-        return host != _host() or _is_running(pid)
+        if host != socket.gethostname():
+            return True
+        # Two machines of one name would repeat work; after a power cut, nobody waits for the dead.
+        return boot == _boot() and _is_running(pid, started)
 
 
 @cache
-def _host() -> str:
-    """This machine, and this boot of it: process numbers begin anew with each."""
+def _boot() -> str:
+    """This boot of the machine: process numbers begin anew with each."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
+        return _BOOT.read_text(encoding="ascii").strip()
     except OSError:
-        boot = ""
-    return f"{socket.gethostname()} {boot}".strip()
+        return ""
 
 
-def _is_running(pid: int) -> bool:
+def _started(pid: int) -> str:
+    """When a process began, in ticks since the boot: its number may be that of an earlier one's."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    return stat.rpartition(b")")[2].split()[19].decode("ascii")
+
+
+def _is_running(pid: int, started: str) -> bool:
     if pid == os.getpid():
         return False  # this process holds no claim twice: an earlier one of the same number left it
     try:
@@ -77,5 +101,5 @@ def _is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass  # it is there, and somebody else's
+    return started == _started(pid)

@@ -65,7 +65,8 @@ class Engine(Finder):
         self.report = Report(task)
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
-        self._claims = Claims(session.storage, session.clock)  # its own: a healing engine works inside another
+        self._claims = Claims(session.storage, session.clock)
+        """Its own: an engine that heals an input works inside another's build, and gives back its claims."""
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
         self._group: list[tuple[Work, Draft]] = []
@@ -78,6 +79,7 @@ class Engine(Finder):
         wanted = [work for work in works if not self._found(work, outcomes)]
         if self._only is not None:
             wanted = [work for work in wanted if work.action.key == self._only]
+        waiting = 0
         with Progress(self.task, len(wanted)) as progress:
             while wanted:
                 try:
@@ -85,7 +87,9 @@ class Engine(Finder):
                 finally:
                     self._flush(outcomes)
                 if wanted:
-                    log.info("%s: waiting for %d that another run builds", self.task, len(wanted))
+                    if len(wanted) != waiting:  # a line for each step would fill the log
+                        log.info("%s: waiting for %d that another run builds", self.task, len(wanted))
+                    waiting = len(wanted)
                     self.session.wait(0.5)
         self.history.save()
         self._note_failed(works, outcomes)

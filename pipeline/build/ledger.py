@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.build import metrics
 from pipeline.build.outcome import WORDS
+from pipeline.build.progress import CLEARED
 from pipeline.build.session import Session
 from pipeline.errors import HeadraceError
 from pipeline.store.storage import Storage
@@ -27,7 +28,8 @@ def say_where_it_goes() -> None:
     """Let the framework's own lines reach standard error, unless the user has set up logging for them."""
     if not log.handlers and not logging.getLogger().handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        start = CLEARED if sys.stderr.isatty() else ""  # a stage's live line may stand there
+        handler.setFormatter(logging.Formatter(f"{start}%(message)s"))
         log.addHandler(handler)
         log.propagate = False
     if log.level == logging.NOTSET:
@@ -77,7 +79,7 @@ def begin(session: Session) -> None:
 
 
 def leave(session: Session) -> None:
-    """Write the run's ledger and metrics, and say in a last line how it ended: that, whatever can't be written."""
+    """Write the run's ledger and metrics, and say in a last line how it ended, whatever can't be written."""
     found = stages(session.storage, session.run_id)
     summary = summarise(session, found)
     try:

@@ -37,8 +37,11 @@ def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any
     text = "\n".join(_lines(summary, stages, now, success)) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _job(summary: Mapping[str, Any]) -> str:
@@ -48,9 +51,9 @@ def _job(summary: Mapping[str, Any]) -> str:
 def _last_success(path: Path) -> float | None:
     try:
         found = re.search(rf"^{_SUCCESS}{{[^}}]*}} (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        return None
-    return float(found[1]) if found else None
+        return float(found[1]) if found else None
+    except (OSError, ValueError):
+        return None  # there is none, or it is not ours
 
 
 def _lines(
@@ -89,7 +92,6 @@ def _rows(stages: Mapping[str, Any]) -> dict[str, int]:
 def _seconds(stages: Mapping[str, Any]) -> dict[str, float]:
     """By task family: two stages of one family differ in their interval alone."""
     totals: dict[str, float] = {}
-    for task_id, stage in sorted(stages.items()):
-        family = task_id.split("_")[0]
-        totals[family] = round(totals.get(family, 0.0) + stage["seconds"], 6)
+    for _, stage in sorted(stages.items()):
+        totals[stage["task"]] = round(totals.get(stage["task"], 0.0) + stage["seconds"], 6)
     return totals

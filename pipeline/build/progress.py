@@ -13,6 +13,8 @@ log = logging.getLogger("headrace")
 
 LIVE_S = 0.2
 LOGGED_S = 30.0
+CLEARED = "\r\x1b[K"
+"""Brings a terminal back to the start of an empty line, where the live one stood."""
 
 
 class Progress:
@@ -35,7 +37,8 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._is_live and self._done:
-            sys.stderr.write("\r\x1b[K")
+            sys.stderr.write(CLEARED)
+            sys.stderr.flush()
 
     def step(self) -> None:
         """One more partition is done."""
@@ -45,7 +48,7 @@ class Progress:
             return
         self._said = now
         if self._is_live:
-            sys.stderr.write(f"\r\x1b[K{self.line(now)}")
+            sys.stderr.write(f"{CLEARED}{self.line(now)}")
             sys.stderr.flush()
         else:
             log.info("%s", self.line(now))

@@ -79,30 +79,33 @@ def keep_report(
     session: Session, name: str, report: Report, outcomes: Mapping[str, Outcome], seconds: float
 ) -> None:
     """Keep what a stage did, for the end of the run and for `headrace log`."""
-    tried = {failure["partition"] for failure in report.failures}
-    absent = [
-        {
-            "task": report.task,
-            "step": "build",
-            "partition": label,
-            "cause": o.cause,
-            "missing": o.missing,
-            "traceback": "",
-        }
-        for label, o in outcomes.items()
-        if o.state is State.FAILED and label not in tried
-    ]
     body = {
         "task": report.task,
         "partitions": {label: outcome.word for label, outcome in outcomes.items()},
         "builds": report.builds,
-        "failures": [*report.failures, *absent],
+        "failures": [*report.failures, *_not_tried(report, outcomes)],
         "blocked": {k: o.cause for k, o in outcomes.items() if o.state is State.BLOCKED},
         "alarms": report.alarms,
         "warnings": report.warnings,
         "seconds": round(seconds, 6),
     }
     session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
+
+
+def _not_tried(report: Report, outcomes: Mapping[str, Outcome]) -> Iterator[dict[str, Any]]:
+    """What failed without a build: no file, or one that can't be read. Of days that share it, the first."""
+    causes = {failure["cause"] for failure in report.failures}
+    for label, outcome in outcomes.items():
+        if outcome.state is State.FAILED and outcome.cause not in causes:
+            causes.add(outcome.cause)
+            yield {
+                "task": report.task,
+                "step": "build",
+                "partition": label,
+                "cause": outcome.cause,
+                "missing": outcome.missing,
+                "traceback": "",
+            }
 
 
 def conclude(session: Session, task_id: str) -> Iterator[Any]:

@@ -7,6 +7,7 @@ settled by a forked child, and its parent reads what it found from the run's fol
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -53,8 +54,9 @@ class Session:
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None
         self.repository.open()
-        self._kept_code = cache.recall(storage, _CODE)
-        self._code_cache = CodeCache(self._kept_code)
+        known = cache.recall(storage, _CODE)
+        self._kept_code = json.dumps(known)
+        self._code_cache = CodeCache(known)
 
     def __repr__(self) -> str:
         return f"Session({self.run_id}, {self.storage})"
@@ -83,9 +85,10 @@ class Session:
     def keep_code(self) -> None:
         """Keep what was found out about code, for the runs to come."""
         state = self._code_cache.state()
-        if state != self._kept_code:
+        text = json.dumps(state)  # and no reference: the cache goes on filling the same state
+        if text != self._kept_code:
             cache.keep(self.storage, _CODE, state)
-            self._kept_code = state
+            self._kept_code = text
 
     def code_blob(self, code: Digest) -> bytes:
         """The parts of a code identity, as they are stored beside the records that name it."""
