@@ -19,7 +19,7 @@ PLACE = "/srv/headrace"
 """Where the checkout is, as the pages show it."""
 _END = "--- end of command ---"
 _VARIES = (
-    (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),
+    (re.compile(r"\d{8}T\d{9}-[0-9a-f]{6}"), "<run>"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "<digest>"),
     (re.compile(r"\b20(?!13)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d"), "<instant>"),
     (re.compile(r" *\b\d+(\.\d+)? s\b"), " <seconds>"),
