@@ -6,10 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from pipeline.store.local import LocalStorage
 from tests.sales import open_shop
 from tests.world import World
+
+# Hypothesis draws from the constants of the modules that happen to be loaded, which differ between the
+# processes that share the tests: without this the same test would see other examples from run to run.
+assert callable(providers._get_local_constants)
+providers._get_local_constants = Constants
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from typing import Any
 
@@ -156,6 +157,30 @@ def test_parquet_keeps_the_identity(table: pa.Table) -> None:
 @pytest.mark.parametrize("kind", sorted(EVERY_TYPE.keys() - NOT_IN_PARQUET))
 def test_parquet_keeps_the_identity_of(kind: str) -> None:
     table = pa.table({kind: EVERY_TYPE[kind]})
+    assert digest_table(read_table(write_table(table))) == digest_table(table)
+
+
+@pytest.mark.parametrize("nest", [
+    lambda kind: kind,
+    pa.list_,
+    pa.large_list,
+    pa.list_view,
+    lambda kind: pa.list_(kind, 1),
+    lambda kind: pa.struct([("x", kind)]),
+    lambda kind: pa.map_(pa.string(), kind),
+])  # fmt: skip
+@pytest.mark.parametrize("view", [pa.list_view, pa.large_list_view])
+def test_a_list_view_of_what_parquet_widens_keeps_its_identity(view: Any, nest: Any) -> None:
+    kind = nest(view(pa.date64()))
+    value: Any = [datetime.date(2013, 5, 6)]
+    if pa.types.is_struct(kind):
+        value = {"x": value}
+    elif pa.types.is_map(kind):
+        value = [("k", value)]
+    elif nest(pa.null()) != pa.null():
+        value = [value]
+    table = pa.table({"c": pa.array([value, None], kind)})
+
     assert digest_table(read_table(write_table(table))) == digest_table(table)
 
 

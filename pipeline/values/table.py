@@ -110,8 +110,17 @@ def _in_written_types(table: pa.Table, file: pq.ParquetFile) -> pa.Table:
     for index, field in enumerate(table.schema):
         kind = written.field(field.name).type
         if _type_name(kind) != _type_name(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(kind))
+            table = table.set_column(index, field.name, _cast(table.column(index), kind))
     return table
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cast, or where there are list views build anew: Arrow 26 casts them wrongly, or not at all."""
+    import pyarrow as pa
+
+    if "list_view<" in str(kind):
+        return pa.chunked_array([pa.array(column.to_pylist(), kind)], kind)
+    return column.cast(kind)
 
 
 def require_columns(holder: str, found: Sequence[str], wanted: Sequence[str]) -> None:
