@@ -50,6 +50,16 @@ class Interval:
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and self.start <= day < self.stop
 
+    def months(self) -> list[Interval]:
+        """The whole months within."""
+        found, start = [], self.start.replace(day=1)
+        while start < self.stop:
+            stop = (start + timedelta(days=31)).replace(day=1)
+            if self.start <= start and stop <= self.stop:
+                found.append(Interval(start, stop))
+            start = stop
+        return found
+
     def split(self, last_days: int) -> tuple[Interval, Interval]:
         """Everything but the last days, and the last days."""
         if not 0 < last_days < len(self):
