@@ -7,7 +7,9 @@ The map, bottom up (imports point downward only):
     store/     bytes at rest: storage, repository, lineage
     code/      what code is: names, reach, fingerprint
     build/     making values; the floor that knows Luigi: task, patterns, engine, run, plan
-    commands/  what the command line prints: plan, why, show, log
+    model/     learning and judging, beside build: scores, estimates, comparison
+    release/   the hand-over: bundle, gate, registry, reader, and the pattern that does it all
+    commands/  what the command line prints: plan, why, show, log, verify, card, history, ...
     cli        the command line
 
 A pipeline is written with the names below. They are looked up when first used: importing this package loads
@@ -26,12 +28,26 @@ if TYPE_CHECKING:
     from pipeline.build.result import Conserved
     from pipeline.build.sources import Snapshot, Source
     from pipeline.build.task import Input, Inputs
+    from pipeline.model.problem import Problem
+    from pipeline.model.scores import Scores
+    from pipeline.release.budget import Budget
+    from pipeline.release.production import Production
+    from pipeline.release.reader import Reader
+    from pipeline.release.task import Release
     from pipeline.values.aggregate import Aggregate, Moments, Tally
+    from pipeline.values.bundle import Bundle
     from pipeline.values.check import Check
     from pipeline.values.contract import Column, Contract
     from pipeline.values.partition import Interval, Window
 
 _HOME = {
+    "Scores": "pipeline.model.scores",
+    "Release": "pipeline.release.task",
+    "Reader": "pipeline.release.reader",
+    "Production": "pipeline.release.production",
+    "Problem": "pipeline.model.problem",
+    "Bundle": "pipeline.values.bundle",
+    "Budget": "pipeline.release.budget",
     "Aggregate": "pipeline.values.aggregate",
     "Check": "pipeline.values.check",
     "Column": "pipeline.values.contract",
@@ -57,9 +73,35 @@ _HOME = {
 }
 
 __all__ = [
-    "Aggregate", "Check", "Column", "Conserved", "Contract", "Dataset", "DatesParameter",
-    "DaysParameter", "Input", "Inputs", "Interval", "Map", "Merge", "Moments", "Snapshot", "Source", "Tally",
-    "Task", "Window", "load", "run", "use_defaults",
+    "Aggregate",
+    "Budget",
+    "Bundle",
+    "Check",
+    "Column",
+    "Conserved",
+    "Contract",
+    "Dataset",
+    "DatesParameter",
+    "DaysParameter",
+    "Input",
+    "Inputs",
+    "Interval",
+    "Map",
+    "Merge",
+    "Moments",
+    "Problem",
+    "Production",
+    "Reader",
+    "Release",
+    "Scores",
+    "Snapshot",
+    "Source",
+    "Tally",
+    "Task",
+    "Window",
+    "load",
+    "run",
+    "use_defaults",
 ]  # fmt: skip
 
 

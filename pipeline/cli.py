@@ -39,6 +39,22 @@ COMMANDS = (
         f"{TASK} | DIGEST",
     ),
     Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),
+    Command(
+        "card",
+        "the model card of a release, in a browser",
+        "pipeline.commands.card",
+        f"{TASK} | ALIAS | BUNDLE",
+    ),
+    Command("history", "what served when, by whom and why", "pipeline.commands.history", "[ALIAS]"),
+    Command("promote", "let a bundle serve", "pipeline.commands.promote", "ALIAS BUNDLE --why TEXT"),
+    Command(
+        "rollback",
+        "give back what served before",
+        "pipeline.commands.rollback",
+        "ALIAS --why TEXT [--to BUNDLE]",
+    ),
+    Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
+    Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 
 

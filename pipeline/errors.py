@@ -65,3 +65,27 @@ class BlobDamaged(StoreError):
 
 class NotReproducible(HeadraceError):
     """The same action made two different values."""
+
+
+class InputRefused(HeadraceError):
+    """Rows given to a model break its input contract; the text names the field."""
+
+
+class Untrusted(HeadraceError):
+    """A bundle or a generation is not signed by a key that is trusted here."""
+
+
+class BundleDamaged(HeadraceError):
+    """A bundle's files are not those that its manifest promises, or don't read as what they are named."""
+
+
+class NotReplayed(HeadraceError):
+    """A model does not predict of its golden rows what it did when they were made."""
+
+
+class GateRefused(HeadraceError):
+    """A candidate may not go to production; the text names the checks that failed, with their numbers."""
+
+
+class AliasMoved(HeadraceError):
+    """Somebody else appended a generation first."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.build.action import Action
+from pipeline.build.action import Action, action_label
 from pipeline.build.claim import Claims
 from pipeline.build.finder import Finder, Work, done
 from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.progress import Progress
 from pipeline.build.result import Made
 from pipeline.clock import stopwatch
-from pipeline.errors import BlobDamaged, MissingData, RecordDamaged, StoreError, TaskError
+from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
 from pipeline.store.repository import Commit, Draft, record_folder
 from pipeline.values.digest import Digest, digest_bytes
 
@@ -96,6 +96,16 @@ class Engine(Finder):
         self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
         return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
 
+    def perform(
+        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
+    ) -> Outcome:
+        """Have the effect; where it can't be had, the partition failed, though its value is made."""
+        try:
+            effect()
+        except HeadraceError as error:
+            return self._failed(step, label, error)
+        return outcome
+
     def _note_failed(self, works: Sequence[Work], outcomes: Mapping[str, Outcome]) -> None:
         for action in (work.action for work in works):
             found, place = outcomes.get(action.partition, _UNTOUCHED), (action.step, action.partition)
@@ -149,22 +159,27 @@ class Engine(Finder):
                 self._flush(outcomes)
 
     def _fail(self, work: Work, error: Exception, outcomes: dict[str, Outcome]) -> None:
-        action, cause = work.action, f"{type(error).__name__}: {error}"
-        level = logging.ERROR if len(self.report.failures) < TOLD_FAILURES else logging.DEBUG
-        log.log(level, "%s failed: %s", action.label, cause)
-        missing = isinstance(error, MissingData)
-        outcomes[action.partition] = Outcome(State.FAILED, cause=cause, missing=missing)
+        action = work.action
+        outcomes[action.partition] = self._failed(action.step, action.partition, error)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)
+
+    def _failed(self, step: str, partition: str, error: Exception) -> Outcome:
+        """Tell of a failure, and keep it for the end of the run."""
+        cause = f"{type(error).__name__}: {error}"
+        level = logging.ERROR if len(self.report.failures) < TOLD_FAILURES else logging.DEBUG
+        log.log(level, "%s failed: %s", action_label(self.task, step, partition), cause)
+        missing = isinstance(error, MissingData)
         self.report.failures.append(
             {
                 "task": self.task,
-                "step": action.step,
-                "partition": action.partition,
+                "step": step,
+                "partition": partition,
                 "cause": cause,
                 "missing": missing,
                 "traceback": "".join(traceback.format_exception(error)),
             }
         )
+        return Outcome(State.FAILED, cause=cause, missing=missing)
 
     def _draft(
         self, action: Action, made: Made, reasons: list[str], started_at: str, began: float

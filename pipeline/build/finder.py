@@ -54,6 +54,12 @@ class Finder:
         """Each action's outcome by its partition label, in order."""
         raise TypeError(f"{type(self).__name__} only finds: use an Engine or a Planner")
 
+    def perform(
+        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
+    ) -> Outcome:
+        """Have an idempotent effect outside the store, after a value is made; what becomes of the value."""
+        raise TypeError(f"{type(self).__name__} only finds: use an Engine or a Planner")
+
     def find(self, action: Action) -> Outcome | None:
         """What stands for an action; None where it has to be built."""
         record = self._standing(action)

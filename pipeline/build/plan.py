@@ -6,7 +6,7 @@ decides is the same. What depends on a value that is yet to be made is unknown u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,6 +171,14 @@ class _Planner(Finder):
                 found = Outcome(State.UNKNOWN, cause=f"unknown until {action.label} is built")
             outcomes[action.partition] = found
         return outcomes
+
+    def perform(
+        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
+    ) -> Outcome:
+        """Note the effect that is still to come."""
+        if not is_done():
+            self.steps.append(Step(self.task, label, step, [Reason.NEVER_BUILT.value]))
+        return outcome
 
     def _look_for_inputs(self, action: Action) -> None:
         for seen in action.inputs.values():

@@ -103,7 +103,7 @@ class Session:
     def environment(self) -> bytes:
         """Where this process runs: recorded with each build, and in no key."""
         if self._environment is None:
-            from pipeline.build.environment import describe
+            from pipeline.environment import describe
 
             self._environment = canonical_json(describe())
         return self._environment

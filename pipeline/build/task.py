@@ -118,6 +118,7 @@ class Stage(luigi.Task):
         session = run.asked(self.task_id, str(self))
         manifest = self.resolve(session)
         is_done = manifest is not None and manifest.complete and _has_blobs(session, manifest)
+        is_done = is_done and manifest is not None and self.is_delivered(manifest)
         session.keep_code()
         run.answered(session, self.task_id, is_done)
         return is_done
@@ -191,6 +192,10 @@ class Stage(luigi.Task):
             [STAGE_FORMAT, self.task_family, self.code(session), self.settings(), roots,
              self.landed(session)]
         )  # fmt: skip
+
+    def is_delivered(self, manifest: Manifest) -> bool:
+        """Whether the stage's effects outside the store stand; most have none."""
+        return True
 
     def landed(self, session: Session) -> Digest | None:
         """The identity of what a source would read; None for what reads no files."""

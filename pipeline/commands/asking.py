@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NoReturn
 
 from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
@@ -27,6 +29,27 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
     if not isinstance(task, Stage):
         raise TaskError(f"{task} is a plain Luigi task: headrace knows what derives from its patterns")
     return task
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message}; {self.format_usage().strip()}")
+
+
+def options(
+    command: str,
+    words: Sequence[str],
+    named: Sequence[str],
+    needed: Sequence[str],
+    optional: Sequence[str] = (),
+) -> dict[str, str]:
+    """A command's words in their order, and what its `--options` say; what was not given is absent."""
+    parser = _Parser(prog=f"headrace {command}", add_help=False, allow_abbrev=False)
+    for name in named:
+        parser.add_argument(name)
+    for name in (*needed, *optional):
+        parser.add_argument(f"--{name}", required=name in needed)
+    return {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
 
 
 def ranges(labels: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """How values rest: the codec that a record names, the digest that enters keys, and the bytes.
 
-A table is Parquet, a fitted estimator skops, an aggregate and anything plain canonical JSON. Few formats, and
-none that runs code when it is read.
+A table is Parquet, a fitted estimator skops, an aggregate, a bundle and anything plain canonical JSON. Few
+formats, and none that runs code when it is read.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 from pipeline.errors import FormatMismatch
 from pipeline.values.aggregate import Aggregate
+from pipeline.values.bundle import Bundle
 from pipeline.values.digest import Digest, canonical_json, digest_value, parse_json
 
-TABLE, MODEL, AGGREGATE, JSON = "table/1", "model/1", "aggregate/1", "json/1"
+TABLE, MODEL, AGGREGATE, BUNDLE, JSON = "table/1", "model/1", "aggregate/1", "bundle/1", "json/1"
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ def encode(value: Any) -> Encoded:
     """Give a value its identity and its bytes.
 
     Takes an Arrow table or a pandas frame (kept as a table, without its index), a fitted scikit-learn
-    estimator, an aggregate, or a plain JSON value. `TypeError` says what was found instead.
+    estimator, an aggregate, a bundle, or a plain JSON value. `TypeError` says what was found instead.
     """
     if isinstance(value, Aggregate):
         return Encoded(AGGREGATE, value.digest(), canonical_json(value.state()))
+    if isinstance(value, Bundle):
+        return Encoded(BUNDLE, value.digest, value.pack())
     if is_tabular(value):
         return _encode_table(as_table(value))
     if hasattr(value, "fit") and hasattr(value, "get_params"):
@@ -66,11 +69,13 @@ def decode(codec: str, data: bytes, aggregate: type[Aggregate] | None = None) ->
         return load_model(data)
     if codec == AGGREGATE and aggregate is not None:
         return aggregate.from_state(parse_json(data))
+    if codec == BUNDLE:
+        return Bundle.unpack(data)
     if codec == JSON:
         return parse_json(data)
     raise FormatMismatch(
         f"a value is kept as {codec!r}, which this version can't read "
-        f"(it reads {TABLE}, {MODEL}, {AGGREGATE}, {JSON}): use the version that wrote it"
+        f"(it reads {TABLE}, {MODEL}, {AGGREGATE}, {BUNDLE}, {JSON}): use the version that wrote it"
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a build ran: recorded beside its value, never in its key. Two machines share one store."""
+"""Where something ran: recorded beside a value or verdict, never in a key. Two machines share one store."""
 
 from __future__ import annotations
 

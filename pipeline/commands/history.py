@@ -1,0 +1,52 @@
+"""`headrace history`: what served under an alias, when, by whose doing and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.errors import ConfigurationError
+from pipeline.release import configured
+from pipeline.release.registry import Aliases, Generation
+from pipeline.values.digest import canonical_json
+
+
+def main(words: Sequence[str], json: bool) -> Iterator[str]:
+    """List an alias's generations, newest first; without one, every alias and what serves there."""
+    if len(words) > 1:
+        raise ConfigurationError(f"found {' '.join(words)}, expected one alias: headrace history [ALIAS]")
+    aliases = configured.aliases()
+    names = list(words) or aliases.aliases()
+    found = {name: aliases.history(name) for name in names}
+    if json:
+        fields = {name: [asdict(each) for each in history] for name, history in found.items()}
+        yield canonical_json(fields).decode().rstrip()
+        return
+    for name, history in found.items():
+        shown = list(reversed(history)) if words else history[-1:]
+        yield f"{name}: {len(history)} generations in {aliases.storage}"
+        for generation in shown:
+            yield from _told(aliases, generation, is_now=generation is history[-1])
+    if not any(found.values()):
+        yield "nothing was promoted yet: a release that passes the gate is, or `headrace promote` does it"
+
+
+def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[str]:
+    how = " automatically" if generation.is_automatic else ""
+    yield (
+        f"  {generation.number:>4}  {generation.at}  {generation.step:<8}  "
+        f"bundle {generation.bundle.short}  model {generation.model.short}"
+        f"{'  (serves now)' if is_now else ''}"
+    )
+    yield f"        by {generation.who}{how}: {generation.why}"
+    verdict = aliases.verdict_at(generation.verdict)
+    yield f"        verdict: {verdict['status']}; {_findings(verdict)}"
+
+
+def _findings(verdict: Mapping[str, Any]) -> str:
+    counts = Counter(outcome["status"] for outcome in verdict["outcomes"])
+    told = ", ".join(f"{counts[status]} {status}" for status in ("pass", "warn", "fail") if counts[status])
+    against = [outcome["why"] for outcome in verdict["outcomes"] if outcome["name"] == "champion"]
+    return f"{told}; {against[0] if against else 'nothing served before it'}"

@@ -1,0 +1,26 @@
+"""`headrace keygen`: a key to sign releases with, and its public part to pin where they are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.errors import ConfigurationError
+from pipeline.release.signing import Signer, generate
+from pipeline.values.digest import canonical_json
+
+
+def main(words: Sequence[str], json: bool) -> Iterator[str]:
+    """Make a pair of keys; nothing that exists is overwritten."""
+    if len(words) != 1 or words[0].startswith("-"):
+        raise ConfigurationError(
+            f"found {' '.join(words) or 'nothing'}, expected a file: headrace keygen FILE"
+        )
+    path = Path(words[0])
+    public = generate(path)
+    key = Signer.load(path).key
+    if json:
+        yield canonical_json({"key": key, "private": str(path), "public": str(public)}).decode().rstrip()
+        return
+    yield f"{path} signs releases: let [headrace] release_key name it where they are made, and keep it secret"
+    yield f"{public} is its public part, {key.short}: pin it in the file that [headrace] trusted_keys names"

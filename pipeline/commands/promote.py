@@ -1,0 +1,23 @@
+"""`headrace promote`: let a bundle that passed the gate, or was held for a person to decide, serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from pipeline.commands.asking import options
+from pipeline.release import configured
+from pipeline.values.digest import canonical_json
+
+
+def main(words: Sequence[str], json: bool) -> Iterator[str]:
+    """Append a generation that points at a bundle."""
+    found = options("promote", words, ("alias", "bundle"), ("why",))
+    registry = configured.registry()
+    bundle = registry.find(found["bundle"])
+    newest = registry.current(found["alias"])
+    made = registry.promote(found["alias"], bundle, found["why"], newest.number if newest else 0)
+    if json:
+        yield canonical_json(asdict(made)).decode().rstrip()
+        return
+    yield f"{made.alias}: generation {made.number} serves the bundle {bundle.short} ({made.who}: {made.why})"

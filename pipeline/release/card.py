@@ -1,0 +1,285 @@
+"""The model card: what a model is for, how good it is and where it is weak, filled from evidence alone.
+
+The JSON says all that the page shows. The page is one file: no script, nothing fetched, text and inline SVG.
+After Mitchell et al., Model Cards for Model Reporting (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from pipeline.release import plots
+from pipeline.release.style import CSS
+
+_HEADLINE = {
+    "binary": (
+        "roc_auc",
+        "log_loss",
+        "average_precision",
+        "brier",
+        "calibration_error",
+        "precision",
+        "recall",
+    ),
+    "classes": ("log_loss", "accuracy", "macro_f1", "macro_roc_auc"),
+    "regression": ("mae", "rmse", "r2", "bias"),
+}
+_JUDGED_BY = {"binary": "roc_auc", "classes": "log_loss", "regression": "rmse"}
+_LOSS = {"binary": "log_loss", "classes": "log_loss", "regression": "rmse"}
+_TITLES = {
+    "roc_auc": "ROC AUC", "log_loss": "log loss", "average_precision": "average precision",
+    "brier": "Brier score",
+    "calibration_error": "calibration error", "macro_f1": "macro F1", "macro_roc_auc": "macro ROC AUC",
+    "mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²", "base_rate": "base rate",
+}  # fmt: skip
+_WORST = 5
+
+
+def card(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What a card says, as JSON: the evidence, with provenance shortened to what people read."""
+    provenance = evidence["provenance"]
+    files = {
+        task: {"files": len(days), "first": min(days), "last": max(days)}
+        for task, days in provenance["sources"].items()
+    }
+    kept = {name: provenance[name] for name in ("task", "key", "code", "parameters", "builds")}
+    return {
+        **evidence,
+        "provenance": {**kept, "sources": files},
+        "weak": _weak(evidence["metrics"]),
+    }
+
+
+def page(card: Mapping[str, Any]) -> str:
+    """The card as one page of HTML."""
+    title = escape(f"{card['model']} · model card")
+    body = "\n".join(_sections(card))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{CSS}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _weak(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The slices whose loss a row is highest, worst first."""
+    loss = _LOSS[metrics["kind"]]
+    slices = [
+        {"slice": f"{dimension} {value}", "rows": found["rows"], **found["metrics"][loss]}
+        for dimension, values in metrics["slices"].items()
+        for value, found in values.items()
+        if found["metrics"].get(loss, {}).get("value") is not None
+    ]
+    return sorted(slices, key=lambda each: -each["value"])[:_WORST]
+
+
+def _sections(card: Mapping[str, Any]) -> Iterator[str]:
+    metrics = card["metrics"]
+    yield _headline(card)
+    yield _section("How good it is", _numbers(metrics), _said_of(metrics))
+    if metrics["ladder"]:
+        yield _section("Against simpler models", *_ladder(metrics))
+    if curves := _curves(metrics, card["problem"]["threshold"]):
+        yield _section("Curves", f'<div class="plots">{curves}</div>')
+    yield _section("By month", *_parts(metrics, metrics["months"], "month", in_order=True))
+    for dimension, values in metrics["slices"].items():
+        yield _section(f"By {_words(dimension)}", *_parts(metrics, values, dimension, _is_ordered(values)))
+    yield _section("Where it is weak", _weaknesses(card))
+    yield _section("What it is asked", _contract(card["contract"]))
+    yield _section("What it may cost", _pairs({_words(name): f"{n:g}" for name, n in card["budget"].items()}))
+    yield _section("Where it comes from", *_provenance(card))
+
+
+def _headline(card: Mapping[str, Any]) -> str:
+    problem, metrics = card["problem"], card["metrics"]
+    action = (
+        f"<p>Where the score is at least <b>{problem['threshold']:g}</b>: {escape(problem['action'])}.</p>"
+        if problem["action"]
+        else ""
+    )
+    return (
+        f"<header><h1>{escape(card['model'])}</h1>\n<p>{escape(card['description'])}</p>\n{action}\n"
+        + _pairs(
+            {
+                "foretells": problem["label"],
+                "model": f"{card['state'][7:19]}, {card['estimator']}",
+                "learnt from": card["trained_on"],
+                "judged on": f"{card['judged_on']}: {metrics['rows']:,} rows of {metrics['days']} days",
+            }
+        )
+        + "</header>"
+    )
+
+
+def _section(title: str, *parts: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n" + "\n".join(part for part in parts if part) + "\n</section>"
+
+
+def _numbers(metrics: Mapping[str, Any]) -> str:
+    found = {
+        name: metrics["metrics"][name] for name in _HEADLINE[metrics["kind"]] if name in metrics["metrics"]
+    }
+    tiles = [
+        f'<div class="tile"><span>{escape(_title(name))}</span><b>{_number(each["value"])}</b>'
+        f"<small>{_interval(each)}</small></div>"
+        for name, each in found.items()
+    ]
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _said_of(metrics: Mapping[str, Any]) -> str:
+    said = "The small numbers are 95 % intervals: days are drawn anew, since the rows of a day are alike."
+    if metrics["threshold"] is not None:
+        said += f" Precision and recall are those of the action, at {metrics['threshold']:g}."
+    return f"<p>{said}</p>"
+
+
+def _ladder(metrics: Mapping[str, Any]) -> Iterator[str]:
+    loss = _LOSS[metrics["kind"]]
+    rungs = [(rung["name"], rung["metrics"][loss]) for rung in metrics["ladder"]]
+    candidate = metrics["metrics"][loss]
+    yield plots.whiskers(_title(loss), [*rungs, ("this model", candidate)], candidate["value"])
+    rows = [
+        [rung["name"], _number(rung["metrics"][loss]["value"]), _number(rung["margin"]["value"]),
+         _interval(rung["margin"]), rung["margin"]["verdict"]]
+        for rung in metrics["ladder"]
+    ]  # fmt: skip
+    yield _table(["simpler model", _title(loss), "saved by this model, a row", "interval", "so it is"], rows)
+
+
+def _curves(metrics: Mapping[str, Any], threshold: float) -> str:
+    curves = metrics["curves"]
+    found = {}
+    if "roc" in curves:
+        rate = metrics["metrics"]["base_rate"]["value"]
+        found = {
+            "ROC: what is found over what is flagged in vain": plots.roc(curves["roc"]),
+            "Precision over recall; the line is the base rate": plots.precision_recall(
+                curves["precision_recall"], rate
+            ),
+            "Calibration: a point is a tenth of the rows": plots.calibration(curves["calibration"]),
+            "Scores by outcome; the action begins at the line": plots.histogram(
+                curves["histogram"], threshold
+            ),
+        }
+    figures = "".join(
+        f"<figure><figcaption>{title}</figcaption>{plot}</figure>" for title, plot in found.items()
+    )
+    if "confusion" in curves:
+        figures += _table(["came", "foretold", "rows"], [[a, b, f"{n:,}"] for a, b, n in curves["confusion"]])
+    return figures
+
+
+def _parts(metrics: Mapping[str, Any], parts: Mapping[str, Any], name: str, in_order: bool) -> Iterator[str]:
+    """A plot of the quality of each part, and a table of its numbers."""
+    judged, loss = _JUDGED_BY[metrics["kind"]], _LOSS[metrics["kind"]]
+    rows = sorted(parts.items()) if in_order else sorted(parts.items(), key=lambda each: -each[1]["rows"])
+    values = [(part, found["metrics"].get(judged, _NOTHING)) for part, found in rows]
+    yield plots.whiskers(_title(judged), values, metrics["metrics"][judged]["value"])
+    shown = dict.fromkeys((judged, loss, *(("base_rate",) if metrics["kind"] == "binary" else ())))
+    yield (
+        "<details><summary>the numbers</summary>"
+        + _table(
+            [_words(name), "rows", *(_title(metric) for metric in shown)],
+            [
+                [
+                    part,
+                    f"{found['rows']:,}",
+                    *(_with_interval(found["metrics"].get(m, _NOTHING)) for m in shown),
+                ]
+                for part, found in rows
+            ],
+        )
+        + "</details>"
+    )
+
+
+def _weaknesses(card: Mapping[str, Any]) -> str:
+    loss = _title(_LOSS[card["metrics"]["kind"]])
+    return f"<p>The slices in which its {loss} is highest:</p>" + _table(
+        ["slice", "rows", loss],
+        [[each["slice"], f"{each['rows']:,}", _with_interval(each)] for each in card["weak"]],
+    )
+
+
+def _contract(columns: Sequence[Mapping[str, Any]]) -> str:
+    return _table(
+        ["column", "type", "may be null", "values"],
+        [[c["name"], c["type"], "yes" if c["nullable"] else "no", _rule(c)] for c in columns],
+    )
+
+
+def _rule(column: Mapping[str, Any]) -> str:
+    if column["among"]:
+        return ", ".join(column["among"])
+    words = {"low": "at least", "high": "at most"}
+    ends = [f"{word} {column[end]:g}" for end, word in words.items() if column[end] is not None]
+    return " and ".join(ends) or "any"
+
+
+def _provenance(card: Mapping[str, Any]) -> Iterator[str]:
+    provenance, environment = card["provenance"], card["environment"]
+    yield _table(
+        ["landed files", "number", "first", "last"],
+        [[task, f"{s['files']:,}", s["first"], s["last"]] for task, s in provenance["sources"].items()],
+    )
+    parameters = ", ".join(f"{name}={value}" for name, value in provenance["parameters"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in environment["distributions"].items())
+    yield _pairs(
+        {
+            "made by": f"{provenance['task']}({parameters})",
+            "action": provenance["key"],
+            "code": provenance["code"],
+            "builds behind it": ", ".join(f"{n:,} {task}" for task, n in provenance["builds"].items()),
+            "Python": environment["python"],
+            "libraries": versions or "n/a",
+        }
+    )
+
+
+# Parts of pages.
+
+_NOTHING: Mapping[str, Any] = {"value": None, "low": None, "high": None}
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "\n".join(line(row, "td") for row in rows)
+    return f'<div class="wide"><table><thead>{line(head, "th")}</thead>\n<tbody>{body}</tbody></table></div>'
+
+
+def _pairs(pairs: Mapping[str, str]) -> str:
+    return (
+        "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in pairs.items()) + "</dl>"
+    )
+
+
+def _is_ordered(values: Mapping[str, Any]) -> bool:
+    """Whether the values have an order of their own, as hours have; else they go by their rows."""
+    return all(value.isdigit() for value in values)
+
+
+def _title(metric: str) -> str:
+    return _TITLES.get(metric, _words(metric))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3g}" if abs(value) < 0.01 else f"{value:,.3f}"
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    if found["low"] is None:
+        return "no interval"
+    return f"{_number(found['low'])} to {_number(found['high'])}"
+
+
+def _with_interval(found: Mapping[str, Any]) -> str:
+    return _number(found["value"]) + (f" ({_interval(found)})" if found["low"] is not None else "")

@@ -1,0 +1,243 @@
+"""What a service holds: the model that an alias points at, kept current, and never worse than the last good.
+
+A reader verifies before it parses, loads beside the model that serves, replays the golden rows, and swaps
+one reference between two calls. Whatever goes wrong on the way, the old model goes on serving, and the
+reader says so in the log until it can move on. A copy of what serves is kept at home, for a start without
+the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.errors import BundleDamaged, ConfigurationError, HeadraceError, MissingData
+from pipeline.release import served, signed
+from pipeline.release.registry import Aliases, Generation
+from pipeline.release.signing import Trust
+from pipeline.store.local import LocalStorage
+from pipeline.store.storage import Storage
+from pipeline.values.bundle import Bundle
+from pipeline.values.digest import canonical_json, parse_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+log = logging.getLogger("headrace.reader")
+
+POLL_S = 10.0
+MAX_WAIT_S = 600.0
+_SEEN = "cache/seen"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answered, and which one it was."""
+
+    values: np.ndarray
+    generation: int
+    bundle: str
+
+
+@dataclass(frozen=True)
+class _Serving:
+    generation: Generation
+    model: served.Served
+
+
+class Reader:
+    """The model behind an alias of an online store.
+
+    `store` is the store's folder, or a `Storage`. `trust` is the file of trusted public keys (default: what
+    `HEADRACE_TRUST` names). `home` is a folder of this service's own, where the last good model is kept
+    (default: below `~/.cache/headrace`). With `poll_s`, a thread looks for a new generation that often.
+
+    Use it as a context manager, or `close` it, to end that thread.
+
+    Raises:
+        MissingData: nothing serves under this alias yet, and none did that is kept at home.
+        HeadraceError: what serves can't be loaded, and there is no good one at home.
+    """
+
+    def __init__(
+        self,
+        store: str | Path | Storage,
+        alias: str,
+        trust: str | Path | Trust | None = None,
+        home: str | Path | None = None,
+        poll_s: float | None = POLL_S,
+    ) -> None:
+        storage = LocalStorage(Path(store)) if isinstance(store, str | Path) else store
+        known = trust if isinstance(trust, Trust) else Trust.load(_trusted(trust))
+        self.alias = alias
+        self.trouble: str | None = None
+        """Why the reader can't move on to what the alias says; None while all is well."""
+        self._online = Aliases(storage, known)
+        self._home = Aliases(LocalStorage(_home(storage, alias, home)), known)
+        self._seen, self._last_good = self._recall()
+        self._lock = threading.Lock()
+        self._serving = self._start()
+        self._closed = threading.Event()
+        if poll_s is not None:
+            threading.Thread(target=self._poll, args=(poll_s,), daemon=True, name=f"reader {alias}").start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Reader({self._online.storage}, {self.alias!r}, generation {self.serving.number})"
+
+    @property
+    def serving(self) -> Generation:
+        """The generation that answers now."""
+        return self._serving.generation
+
+    def predict(self, rows: Any) -> Prediction:
+        """Predict each row of an Arrow table, a pandas frame or a sequence of mappings.
+
+        Raises:
+            InputRefused: names the first field that breaks the model's contract.
+        """
+        serving = self._serving  # one model for the whole call, whatever is swapped meanwhile
+        return Prediction(
+            serving.model.predict(rows), serving.generation.number, str(serving.generation.bundle)
+        )
+
+    def refresh(self) -> bool:
+        """Move on to what the alias says; return whether another generation serves now.
+
+        Where that can't be done, the old model stays, `trouble` says why, and so does the log.
+        """
+        with self._lock:
+            before = self._serving
+            try:
+                self._serving = self._newest(before) or before
+                self.trouble = None
+            except (HeadraceError, OSError) as error:
+                self.trouble = f"{type(error).__name__}: {error}"
+                log.error(
+                    "%s stays at generation %d, it can't move forward: %s",
+                    self.alias, before.generation.number, self.trouble,
+                )  # fmt: skip
+            return self._serving is not before
+
+    def close(self) -> None:
+        """End the thread that polls."""
+        self._closed.set()
+
+    def _poll(self, poll_s: float) -> None:
+        wait_s = poll_s
+        while not self._closed.wait(wait_s):
+            self.refresh()
+            wait_s = poll_s if self.trouble is None else min(2 * wait_s, max(MAX_WAIT_S, poll_s))
+
+    def _start(self) -> _Serving:
+        """The newest generation, or else the one that is kept at home."""
+        try:
+            serving = self._newest(None)
+            if serving is not None:
+                return serving
+            raise MissingData(
+                f"{self._online.storage} has no generation of {self.alias!r}: nothing was promoted yet, or "
+                f"this is another store"
+            )
+        except (HeadraceError, OSError) as error:
+            if not self._last_good:
+                raise
+            self.trouble = f"{type(error).__name__}: {error}"
+        kept = self._last_good
+        serving = self._kept(kept)
+        log.error("%s starts from the copy at home, generation %d: %s", self.alias, kept, self.trouble)
+        return serving
+
+    def _newest(self, now: _Serving | None) -> _Serving | None:
+        """What the alias points at, loaded and proven; None where that serves already."""
+        online = self._online
+        newest = online.current(self.alias, after=max(self._seen - 1, 0))
+        if newest is None and self._seen:
+            raise BundleDamaged(
+                f"{online.storage} does not have generation {self._seen} of {self.alias!r}, which was seen "
+                f"before: it is away, or an older copy of the store; bring the right one back"
+            )
+        if newest is None or (now and newest.number == now.generation.number):
+            return None
+        self._remember(newest.number, self._last_good)
+        bundle = signed.read(online.storage, newest.bundle, online.trust)
+        model = now.model if now and now.generation.bundle == newest.bundle else _load(bundle)
+        self._keep(newest, bundle)
+        return _Serving(newest, model)
+
+    # What is kept at home: the last good bundle, its generation, and the highest number that was seen.
+
+    def _remember(self, seen: int, serving: int) -> None:
+        self._seen, self._last_good = seen, serving
+        self._at_home(lambda home: home.replace(_SEEN, canonical_json({"seen": seen, "serving": serving})))
+
+    def _keep(self, generation: Generation, bundle: Bundle) -> None:
+        online, place = self._online, self._online.place(generation)
+
+        def keep(home: Storage) -> None:
+            signed.copy(online.storage, home, generation.bundle, online.trust)
+            home.put({place: online.storage.read(place)})
+            wanted = {place, *signed.names(bundle)}
+            old = [name for kind in ("refs", "bundles", "blobs") for name in home.list(kind)]
+            home.delete([name for name in old if name not in wanted and bundle.digest.hex not in name])
+
+        if self._at_home(keep):
+            self._remember(generation.number, generation.number)
+
+    def _at_home(self, write: Callable[[Storage], None]) -> bool:
+        """Write at home, if that can be: a service on a read-only disk serves all the same."""
+        try:
+            write(self._home.storage)
+        except (HeadraceError, OSError) as error:
+            log.warning(
+                "%s can't be kept at home, a start without the store will fail: %s", self.alias, error
+            )
+            return False
+        return True
+
+    def _recall(self) -> tuple[int, int]:
+        try:
+            kept = parse_json(self._home.storage.read(_SEEN))
+            return int(kept["seen"]), int(kept["serving"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, 0  # a first start, or a cache that was damaged: nothing is known
+
+    def _kept(self, number: int) -> _Serving:
+        generation = self._home.generation(self.alias, number)
+        if generation is None:
+            raise BundleDamaged(f"{self._home.storage} has lost generation {number} of {self.alias!r}")
+        bundle = signed.read(self._home.storage, generation.bundle, self._home.trust)
+        return _Serving(generation, _load(bundle))
+
+
+def _load(bundle: Bundle) -> served.Served:
+    model = served.load(bundle)
+    served.prove(model, bundle)
+    return model
+
+
+def _trusted(path: str | Path | None) -> Path:
+    found = path or os.environ.get("HEADRACE_TRUST")
+    if not found:
+        raise ConfigurationError(
+            "whom to trust is not said: give the file of trusted public keys as `trust`, or in HEADRACE_TRUST"
+        )
+    return Path(found)
+
+
+def _home(storage: Storage, alias: str, home: str | Path | None) -> Path:
+    if home is not None:
+        return Path(home)
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "headrace" / hashlib.sha256(f"{storage} {alias}".encode()).hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""Bundles in a store: signed when they are written, verified before they are parsed.
+
+The files and the manifest are blobs, and `bundles/<digest>/<key>` holds a signature by that key: what is
+written last, so that a bundle that is named is whole.
+"""
+
+from __future__ import annotations
+
+from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
+from pipeline.release.signing import Signature, Signer, Trust
+from pipeline.store.repository import FORMAT as STORE_FORMAT
+from pipeline.store.repository import Repository, blob_name
+from pipeline.store.storage import Storage
+from pipeline.values.bundle import FILES, FORMAT, Bundle
+from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_BYTES = 4 << 30
+"""What a reader takes from a store before anything is verified."""
+
+
+def folder(bundle: Digest) -> str:
+    """Where a bundle's signatures lie, one for each key."""
+    return f"bundles/{bundle.hex}"
+
+
+def names(bundle: Bundle) -> list[str]:
+    """The blobs of a bundle, by their names in a store."""
+    return [blob_name(digest_bytes(data)) for data in (*bundle.files.values(), bundle.manifest())]
+
+
+def exists(storage: Storage, bundle: Digest) -> bool:
+    """Whether a store holds a bundle; its bytes are verified when it is read."""
+    return any(True for _ in storage.list(folder(bundle)))
+
+
+def write(storage: Storage, bundle: Bundle, signer: Signer) -> Digest:
+    """Put a bundle into a store: its files and manifest, then the signature. Idempotent; damage is mended."""
+    _put(storage, bundle, signer.sign("bundle", bundle.manifest()))
+    return bundle.digest
+
+
+def copy(source: Storage, target: Storage, bundle: Digest, trust: Trust) -> Bundle:
+    """Take a bundle from one store into another, verified on the way."""
+    found, signature = _read(source, bundle, trust)
+    _put(target, found, signature)
+    return found
+
+
+def read(storage: Storage, bundle: Digest, trust: Trust) -> Bundle:
+    """A bundle, every byte of which a trusted key vouches for.
+
+    Raises:
+        BundleDamaged: a file is missing, or has other bytes than the manifest says.
+        Untrusted: nobody who is trusted here signed it.
+    """
+    return _read(storage, bundle, trust)[0]
+
+
+def _put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
+    manifest = bundle.manifest()
+    blobs = {digest_bytes(data): data for data in (*bundle.files.values(), manifest)}
+    repository = Repository(storage)
+    repository.open()
+    for blob in blobs:
+        if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
+            repository.set_aside(blob, f"damaged-{blob.short}")
+    storage.put({"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}})
+    place = f"{folder(bundle.digest)}/{signature.key.hex}"
+    storage.put({place: canonical_json(signature.fields())})
+
+
+def _is_whole(repository: Repository, blob: Digest) -> bool:
+    try:
+        repository.read_blob(blob)
+    except (BlobDamaged, BlobMissing):
+        return False
+    return True
+
+
+def _read(storage: Storage, bundle: Digest, trust: Trust) -> tuple[Bundle, Signature]:
+    manifest = _blob(storage, bundle, "manifest", MAX_MANIFEST_BYTES)
+    signature = _verified(storage, bundle, manifest, trust)
+    return _parse(storage, manifest), signature
+
+
+def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -> Signature:
+    """The first signature that counts; what is wrong with the last where none does."""
+    refused: HeadraceError = Untrusted(
+        f"nobody has signed the bundle {bundle.short} in {storage}: publish it"
+    )
+    for name in storage.list(folder(bundle)):
+        try:
+            signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
+            trust.verify("bundle", manifest, signature)
+        except (ValueError, KeyError, TypeError) as error:
+            refused = BundleDamaged(f"{name} in {storage} does not read as a signature: {error}")
+        except Untrusted as error:
+            refused = error
+        else:
+            return signature
+    raise refused
+
+
+def _parse(storage: Storage, data: bytes) -> Bundle:
+    try:
+        manifest = parse_json(data)
+        if manifest["format"] != FORMAT or set(manifest["files"]) != set(FILES):
+            raise ValueError(f"expected the format {FORMAT!r} and the files {', '.join(FILES)}")
+        entries = {
+            name: (Digest(entry["digest"]), int(entry["size_bytes"]))
+            for name, entry in manifest["files"].items()
+        }
+        model = str(manifest["model"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleDamaged(f"the manifest {digest_bytes(data).short} can't be used: {error}") from None
+    if sum(size for _, size in entries.values()) > MAX_BYTES:
+        raise BundleDamaged(f"the manifest {digest_bytes(data).short} names more than {MAX_BYTES} bytes")
+    return Bundle(model, {name: _blob(storage, blob, name, size) for name, (blob, size) in entries.items()})
+
+
+def _blob(storage: Storage, blob: Digest, name: str, size_bytes: int) -> bytes:
+    """A file's bytes, of which no more are read than were promised."""
+    try:
+        data = storage.read(blob_name(blob), 0, size_bytes)
+    except FileNotFoundError:
+        raise BundleDamaged(f"{storage} has no {name} {blob.short}: publish the bundle again") from None
+    if digest_bytes(data) != blob:
+        raise BundleDamaged(
+            f"{name} in {storage} holds other bytes than {blob.short}: publish the bundle again"
+        )
+    return data

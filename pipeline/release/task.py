@@ -1,0 +1,172 @@
+"""The pattern `Release`: a model and its evaluation become a bundle, which goes through the gate and online.
+
+The bundle is the task's value, made once from its inputs, and its name is the value's digest. The hand-over
+is an idempotent effect after it: publish, judge, keep the verdict, promote if the policy says so. It is done
+when the bundle has its verdict. A refused candidate is a failure, told every night until it is mended.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pipeline.build import loading
+from pipeline.build import session as sessions
+from pipeline.build.finder import Finder
+from pipeline.build.manifest import Manifest
+from pipeline.build.outcome import Outcome, State
+from pipeline.build.patterns import Task
+from pipeline.build.session import Session
+from pipeline.errors import AliasMoved, GateRefused, TaskError
+from pipeline.model.problem import Problem
+from pipeline.release import configured, glance
+from pipeline.release.budget import Budget
+from pipeline.values.bundle import Bundle
+from pipeline.values.check import Check
+from pipeline.values.contract import Contract
+from pipeline.values.digest import Digest
+from pipeline.values.partition import WHOLE, Interval
+
+if TYPE_CHECKING:
+    from pipeline.build.dataset import Dataset
+    from pipeline.build.task import Stage
+    from pipeline.release.assemble import Evidence
+    from pipeline.release.registry import Registry
+    from pipeline.store.repository import Record
+
+SEMANTICS = 1
+"""Raise it when the same inputs make another bundle; it enters the keys."""
+
+log = logging.getLogger("headrace")
+
+
+class Release(Task):
+    """The hand-over of a model: `requires` names its `model`, its `evaluation`, and the `holdout` rows.
+
+    `model` and `holdout` are dated tasks: what the model learnt from, and what it is judged on. `evaluation`
+    is what `pipeline.model.evaluation.evaluate` gives, with the digest of the judged model as `model`.
+    """
+
+    alias: ClassVar[str]
+    """The name under which services ask for it, such as `flight-delay`."""
+    problem: ClassVar[Problem]
+    serves: ClassVar[Contract]
+    """The columns that the model is asked with."""
+    budget: ClassVar[Budget] = Budget()
+    checks: ClassVar[tuple[Check, ...]] = ()
+    """Bounds on metrics by their names, such as `Check("roc_auc", low=0.65)`."""
+
+    def build(self, model: Any, evaluation: Mapping[str, Any], holdout: Dataset) -> Bundle:
+        """The bundle."""
+        from pipeline.release.assemble import Candidate, assemble
+
+        session = sessions.current()
+        made = self.manifests(session)["model"].outcomes[WHOLE]
+        record = made.key and session.repository.record(self.inputs["model"].task.task_family, made.key)
+        if not record or not made.output:
+            raise TaskError(
+                f"{type(self).__qualname__}: its model is {made.state}, expected one that is done"
+            )
+        data = session.repository.read_blob(made.output.blob)
+        candidate = Candidate(self.alias, model, data, self.problem, self.serves, self.budget)
+        return assemble(candidate, holdout.table(), self._evidence(session, record, evaluation))
+
+    def _evidence(self, session: Session, record: Record, evaluation: Mapping[str, Any]) -> Evidence:
+        from pipeline.release.assemble import Evidence
+        from pipeline.release.provenance import provenance
+
+        learnt, judged = (_dated(self.inputs[name].task) for name in ("model", "holdout"))
+        code = json.loads(session.code_blob(Digest(record.recipe["code"])))
+        return Evidence(
+            description=inspect.cleandoc(type(self).__doc__ or ""),
+            trained_on=str(learnt),
+            learnt_until=str(learnt.stop),
+            judged_on=str(judged),
+            metrics=evaluation,
+            # Not the machine: two of them share a store, and make one bundle. The verdict names it.
+            environment={"python": code["python"], "distributions": code["distributions"]},
+            provenance=provenance(session.repository, record),
+        )
+
+    def settle(self, engine: Finder) -> dict[str, Outcome]:
+        """Make the bundle, and hand it over."""
+        outcomes = super().settle(engine)
+        outcome = outcomes[WHOLE]
+        if outcome.state is State.DONE and outcome.digest:
+            bundle = outcome.digest
+            outcomes[WHOLE] = engine.perform(
+                "hand over", WHOLE, outcome,
+                lambda: self._is_handed_over(bundle),
+                lambda: self._hand_over(engine.session, bundle, outcome),
+            )  # fmt: skip
+        return outcomes
+
+    def is_delivered(self, manifest: Manifest) -> bool:
+        """Whether the bundle has its verdict, and what follows from it was done."""
+        bundle = manifest.outcomes[WHOLE].digest
+        return bundle is not None and self._is_handed_over(bundle)
+
+    def _is_handed_over(self, bundle: Digest) -> bool:
+        online = configured.online()
+        if not glance.is_judged(online, bundle):
+            return False
+        may_be_due = configured.is_automatic() and glance.awaits_promotion(online, self.alias, bundle)
+        return not (may_be_due and self._is_due(configured.registry(), bundle))
+
+    def _is_due(self, registry: Registry, bundle: Digest) -> bool:
+        """Whether a bundle that passed is still to be promoted: nothing else has been since it was judged."""
+        found = registry.verdict(bundle)
+        if found is None or found[1]["status"] != "passed" or not configured.is_automatic():
+            return False
+        newest = registry.current(self.alias)
+        is_newest = (newest.number if newest else 0) == found[1]["champion_generation"]
+        return is_newest and not registry.is_barred(self.alias, Digest(found[1]["model"]))
+
+    def _hand_over(self, session: Session, bundle: Digest, outcome: Outcome) -> None:
+        from pipeline.release import gate
+
+        registry = configured.registry()
+        found = registry.verdict(bundle)
+        verdict = found[1] if found else self._judge(session, registry, outcome)
+        if verdict["status"] == "refused":
+            raise GateRefused(f"the gate refused the bundle {bundle.short}: {gate.refusals(verdict)}")
+        if self._is_due(registry, bundle):
+            self._promote(registry, bundle, verdict["champion_generation"])
+
+    def _judge(self, session: Session, registry: Registry, outcome: Outcome) -> dict[str, Any]:
+        from pipeline.release import gate
+
+        bundle: Bundle = loading.load_outcome(session, self, WHOLE, outcome)
+        seen = self.manifests(session)["holdout"].outcomes
+        holdout = loading.dataset(session, self.inputs["holdout"].task, seen).table()
+        registry.publish(bundle)
+        verdict = gate.judge(registry, configured.trusted_keys(), self.alias, bundle, holdout, self.checks)
+        log.info(
+            "%s: the gate says %s of the bundle %s in %.1f s%s",
+            self.alias, verdict["status"], bundle.digest.short, verdict["seconds"],
+            f" ({'; '.join(verdict['why'])})" if verdict["why"] else "",
+        )  # fmt: skip
+        return verdict
+
+    def _promote(self, registry: Registry, bundle: Digest, expected: int) -> None:
+        why = (
+            f"passed the gate against generation {expected}" if expected else "passed the gate, as the first"
+        )
+        try:
+            made = registry.promote(self.alias, bundle, why, expected, is_automatic=True)
+        except (AliasMoved, GateRefused) as error:
+            log.warning("%s: not promoted: %s", self.alias, error)
+        else:
+            log.info("%s: generation %d serves the bundle %s", self.alias, made.number, bundle.short)
+
+
+def _dated(task: Stage) -> Interval:
+    dates = getattr(task, "dates", None)
+    if not isinstance(dates, Interval):
+        raise TaskError(
+            f"{task.task_family} has no dates, and a release must tell what is learnt from what is judged"
+        )
+    return dates
