@@ -7,8 +7,12 @@
     weather/{day}.csv  -> Weather -> CleanWeather (today and the day before) --+                  |
     planes/{day}.csv   -> Planes (the newest drop) ----------------------------+                  |
                                                                                                   |
-                       all but the last days of the interval   -> FitModel -+-> TrainModel <------+
-                       the last days, held out                 -> Evaluate -+
+                       all but the last days of the interval   -> FitModel -+-> DailyScores --------+
+                       the last days, held out                 -> ----------+        |              |
+                                                                            |    Evaluate           |
+                                                                            |        |              |
+                                                                            +-> TrainModel <--------+
+                                                                                 bundle, gate, alias
 
 Tasks say what they need and call pure functions beside them: `cleaning`, `delays`, `features`, `learning`.
 `luigi --module tasks TrainModel` runs it all; `configs/luigi.cfg` says over which days.
@@ -22,19 +26,24 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 use_defaults(_ROOT / "configs" / "luigi.cfg", root=_ROOT)
 
-from tasks.daily import CleanFlights, CleanWeather, DailyFeatures, DelayHistory  # noqa: E402 - configured first
+from tasks.backtest import Backtest  # noqa: E402 - configured first
+from tasks.daily import CleanFlights, CleanWeather, DailyFeatures, DelayHistory  # noqa: E402
+from tasks.release import ScoreFlights, TrainModel  # noqa: E402
 from tasks.sources import Flights, Planes, Weather  # noqa: E402
-from tasks.training import Evaluate, FitModel, TrainModel  # noqa: E402
+from tasks.training import DailyScores, Evaluate, FitModel  # noqa: E402
 
 __all__ = [
+    "Backtest",
     "CleanFlights",
     "CleanWeather",
     "DailyFeatures",
+    "DailyScores",
     "DelayHistory",
     "Evaluate",
     "FitModel",
     "Flights",
     "Planes",
+    "ScoreFlights",
     "TrainModel",
     "Weather",
 ]

@@ -158,3 +158,29 @@ FEATURES = Contract(
     key=("date", "carrier", "flight", "origin"),
     day="date",
 )
+
+_ASKED = (
+    "carrier", "origin", "dest", "scheduled_hour", "weekday",
+    "scheduled_minute", "distance", "plane_age",
+    "temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib",
+    "overall_late_rate", "carrier_late_rate", "origin_late_rate", "dest_late_rate", "hour_late_rate",
+)  # fmt: skip
+
+# What the model is asked with: the features without what names the flight, and without the label.
+SERVED = Contract(columns=tuple(c for name in _ASKED for c in FEATURES.columns if c.name == name))
+
+PREDICTIONS = Contract(
+    columns=(
+        Column("date", "date"),
+        Column("carrier", "string"),
+        Column("flight", "int64"),
+        Column("origin", "string", among=ORIGINS),
+        Column("dest", "string"),
+        Column("scheduled_at", "instant"),
+        Column("late_probability", "float64", low=0, high=1),
+        Column("is_warned", "bool"),  # the declared action is taken
+        Column("model", "string"),  # the digest of its state
+    ),
+    key=("date", "carrier", "flight", "origin"),
+    day="date",
+)

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pipeline
 from pipeline.build import session as sessions
 from pipeline.errors import HeadraceError
+from pipeline.release import configured
 from pipeline.values.digest import Digest, parse_json
 from tasks import TrainModel
+from tasks.release import ALIAS
 
 
 def lines() -> Iterator[str]:
     """The last run, the model and its quality, and what to try next."""
     run = _last_run()
     counts = run["counts"]
-    report = pipeline.load(TrainModel())
-    quality = report["quality"]
+    bundle = pipeline.load(TrainModel())
+    serving, metrics = bundle.json("serving.json"), bundle.json("metrics.json")
     yield f"run      {run['run']}: {run['status']} in {run['seconds']:.1f} s"
     yield f"built    {_built(counts)}"
-    yield f"model    {Digest(report['model']).short}, of {report['trained_on']}"
-    yield f"judged   on {report['judged_on']}, {quality['labelled']} labelled flights"
-    yield f"quality  ROC AUC {quality['roc_auc']:.3f}, average precision {quality['average_precision']:.3f}"
-    constant = quality["constant_log_loss"]
-    yield f"         log loss {quality['log_loss']:.3f} (the best constant: {constant:.3f})"
+    yield f"model    {Digest(serving['state']).short}, of {serving['trained_on']}"
+    yield f"judged   on {serving['judged_on']}, {metrics['rows']} labelled flights"
+    yield f"quality  {_quality(metrics)}"
+    yield f"released {_released(bundle.digest)}"
     yield "next     . .venv/bin/activate"
     yield "         luigi --module tasks TrainModel       # again: nothing to do"
     yield "         python -m tasks.landing --correct 2013-05-06 && headrace plan TrainModel"
-    yield "         headrace show TrainModel              # what made this model"
+    yield "         headrace card TrainModel              # the model card, in a browser"
+
+
+def _quality(metrics: Mapping[str, Any]) -> str:
+    """The headline numbers, with their 95 % intervals and the rung below."""
+    found = metrics["metrics"]
+    told = [
+        f"{title} {found[name]['value']:.3f} ({found[name]['low']:.3f} to {found[name]['high']:.3f})"
+        for title, name in (("ROC AUC", "roc_auc"), ("log loss", "log_loss"))
+    ]
+    below = metrics["ladder"][0]
+    return f"{', '.join(told)}; {below['name']} {below['metrics']['log_loss']['value']:.3f}"
+
+
+def _released(bundle: Digest) -> str:
+    """What serves, and whether that is the bundle of this run."""
+    newest = configured.aliases().current(ALIAS)
+    if newest is None:
+        return f"bundle {bundle.short}; nothing serves as {ALIAS} yet"
+    serves = "it" if newest.bundle == bundle else f"the bundle {newest.bundle.short}"
+    return f"bundle {bundle.short}; {serves} serves as {ALIAS}, generation {newest.number}"
 
 
 def _built(counts: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""What is made of the whole interval: the model, its first evaluation, and the report on both."""
+"""What is learnt of an interval: models, their scores by day, and the evaluation against simpler ones."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline import Conserved, DatesParameter, Input, Interval, Task
+from pipeline import Conserved, DatesParameter, Input, Map, Task
+from pipeline.model.scores import Scores
 from tasks import learning
 from tasks.daily import DailyFeatures
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from pipeline import Dataset, Inputs
+    from pipeline import Dataset, Inputs, Interval
+
+KIND = luigi.ChoiceParameter(
+    choices=learning.RUNGS, default="linear", description="how complex a model; the later, the more"
+)
+PENALTY = luigi.FloatParameter(default=0.01, description="inverse strength of a linear model's penalty")
 
 
 class FitModel(Task):
     """A classifier fitted on the labelled flights of an interval."""
 
     dates = DatesParameter(description="the days to learn from")
-    c = luigi.FloatParameter(default=0.01, description="inverse strength of the penalty")
+    kind = KIND
+    c = PENALTY
 
     def requires(self) -> Inputs:
         """Features; a day that failed is left out, and the run still ends non-zero for it."""
@@ -30,62 +37,60 @@ class FitModel(Task):
         """Refuse features that give the label away, then fit."""
         table = features.table()
         learning.refuse_leaks(table)
-        unlabelled = table[learning.LABEL].null_count
+        unlabelled = table[learning.PROBLEM.label].null_count
         return Conserved(
-            learning.fit(table, self.c),
+            learning.fit(table, self.kind, self.c),
             filtered={"unlabelled": unlabelled},
             used=table.num_rows - unlabelled,
         )
 
 
+class DailyScores(Map):
+    """What the model of one interval says of a day's flights, and what came: metrics are made of these."""
+
+    train = DatesParameter(description="the days that the model learnt from")
+    kind = KIND
+    c = PENALTY
+
+    def requires(self) -> Inputs:
+        """The day's features, and the model."""
+        return {
+            "features": DailyFeatures(dates=self.dates),
+            "model": FitModel(dates=self.train, kind=self.kind, c=self.c),
+        }
+
+    def build(self, features: Any, model: Pipeline) -> Scores:
+        """Predict and count."""
+        return learning.PROBLEM.scores(learning.predict(model, features), features)
+
+
 class Evaluate(Task):
-    """How well the model of one interval foretells the flights of another."""
+    """How well the model of one interval foretells the flights of another, and simpler models beside it."""
 
     train = DatesParameter(description="the days that the model learnt from")
     dates = DatesParameter(description="the days to judge it on")
-    c = luigi.FloatParameter(default=0.01, description="as in FitModel")
+    kind = KIND
+    c = PENALTY
 
     def requires(self) -> Inputs:
-        """The held-out features, and the model."""
-        return {
-            "features": Input(DailyFeatures(dates=self.dates), failed="skip"),
-            "model": FitModel(dates=self.train, c=self.c),
-        }
+        """The model, its scores, and those of the rungs below it."""
+        below = learning.RUNGS[: learning.RUNGS.index(self.kind)]
+        scores = {kind: Input(self._scores(kind), failed="skip") for kind in (*below, self.kind)}
+        return {"model": FitModel(dates=self.train, kind=self.kind, c=self.c), **scores}
 
-    def build(self, features: Dataset, model: Pipeline) -> dict[str, Any]:
-        """Metrics of the labelled rows."""
-        return dict(learning.evaluate(model, features.table()))
+    def _scores(self, kind: str) -> DailyScores:
+        return DailyScores(train=self.train, dates=self.dates, kind=kind, c=self.c)
 
-
-class TrainModel(Task):
-    """The job: a model of an interval, judged on its last days, which it has not seen."""
-
-    dates = DatesParameter(description="the interval; its last days are held out")
-    holdout_days = luigi.IntParameter(
-        default=91, description="how many days are held out; never more than a quarter"
-    )
-    c = luigi.FloatParameter(default=0.01, description="as in FitModel")
-
-    def split(self) -> tuple[Interval, Interval]:
-        """The days to learn from, and the days to judge on."""
-        return self.dates.split(min(self.holdout_days, len(self.dates) // 4))
-
-    def requires(self) -> Inputs:
-        """A model of the first days and its evaluation on the last."""
-        train, held_out = self.split()
-        return {
-            "model": FitModel(dates=train, c=self.c),
-            "evaluation": Evaluate(train=train, dates=held_out, c=self.c),
-        }
-
-    def build(self, model: Pipeline, evaluation: dict[str, Any]) -> dict[str, Any]:
-        """The report: which model, of which days, and how good."""
+    def build(self, model: Pipeline, **scores: Dataset) -> dict[str, Any]:
+        """Metrics with their intervals, by slice and month, and the margin over each simpler model."""
+        from pipeline.model.evaluation import evaluate
         from pipeline.values.model import digest_model
 
-        train, held_out = self.split()
-        return {
-            "model": digest_model(model),
-            "trained_on": str(train),
-            "judged_on": str(held_out),
-            "quality": evaluation,
-        }
+        candidate = dict(scores.pop(self.kind))
+        rungs = {kind: dict(days) for kind, days in scores.items()}
+        return {**evaluate(candidate, rungs), "model": digest_model(model)}
+
+
+def split(dates: Interval, holdout_days: int) -> tuple[Interval, Interval]:
+    """The days to learn from, and the last ones, to judge on: never more than a quarter."""
+    return dates.split(min(holdout_days, len(dates) // 4))

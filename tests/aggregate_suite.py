@@ -17,6 +17,7 @@ import pytest
 
 import pipeline
 import tasks
+from pipeline.model.scores import Scores
 from pipeline.values.aggregate import Aggregate, Moments, Tally, merge_all
 from pipeline.values.digest import canonical_json, parse_json
 from tasks.delays import OVERALL, DelayCounts
@@ -35,6 +36,7 @@ SCHEMA = pa.schema(
 SUMMARIES: dict[type[Aggregate], Callable[[Any, pa.Table], Aggregate]] = {
     Tally: lambda cls, rows: cls.of(_filled(rows), ["group", "key"], ["number"]),
     DelayCounts: lambda _, rows: _delay_counts(rows),
+    Scores: lambda cls, rows: _scores(cls, _filled(rows)),
     Moments: lambda cls, rows: cls.of(rows, ["measure", "number"]),
 }
 
@@ -71,6 +73,12 @@ def _delay_counts(rows: pa.Table) -> Aggregate:
             labelled, late = counts.get(group, (0, 0))
             counts[group] = (labelled + 1, late + ((row["number"] or 0) > 60))
     return DelayCounts(counts)
+
+
+def _scores(cls: type[Scores], rows: pa.Table) -> Scores:
+    """Take a number's last digit for a probability, and whether it is even for what came."""
+    numbers = rows["number"].fill_null(0).to_numpy()
+    return cls.binary(numbers % 10 / 10, numbers % 2 == 0, 0.4, {"group": rows["group"].to_pylist()})
 
 
 def table_of(rows: Rows) -> pa.Table:

@@ -47,5 +47,7 @@ def test_production_differs_where_it_says_so_alone() -> None:
     default.read(ROOT / "configs" / "luigi.cfg")
     production.read(ROOT / "configs" / "production.cfg")
 
-    assert {(s, o) for s in production.sections() for o in production[s]} == {("TrainModel", "dates")}
+    keys = {("headrace", name) for name in ("release_key", "make_release_key", "trusted_keys")}
+    assert {(s, o) for s in production.sections() for o in production[s]} == {("TrainModel", "dates"), *keys}
+    assert not production.getboolean("headrace", "make_release_key")
     assert default["TrainModel"]["dates"] != production["TrainModel"]["dates"]

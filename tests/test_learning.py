@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import DataError
+from pipeline.model.estimate import estimates
 from tasks import learning
 from tests import flight_days
 from tests.flight_days import ORDINARY
@@ -83,21 +84,33 @@ def test_a_judgement_is_of_the_labelled_rows_alone() -> None:
     labelled = judged.filter(pc.is_valid(judged["is_late"]))
     late = labelled["is_late"].to_numpy().astype(float)
 
-    found = learning.evaluate(_model(), judged)
+    scores = learning.PROBLEM.scores(learning.predict(_model(), judged), judged)
+    found = estimates({JUDGED: scores})
 
-    assert found["rows"] == judged.num_rows
-    assert found["labelled"] == labelled.num_rows < judged.num_rows
-    assert found["base_rate"] == late.mean()
+    assert scores.rows == labelled.num_rows < judged.num_rows
+    assert found["base_rate"].value == late.mean()
     squares = (learning.predict(_model(), labelled) - late) ** 2
-    assert found["brier"] == pytest.approx(squares.mean())
-    assert {type(value) for value in found.values()} == {int, float}
+    assert found["brier"].value == pytest.approx(squares.mean())
 
 
-def test_a_model_beats_the_best_constant_on_what_it_learnt_from() -> None:
-    found = learning.evaluate(_model(), _features())
+@pytest.mark.parametrize("kind", learning.RUNGS)
+def test_every_rung_can_be_fitted_again_to_the_bit(kind: str) -> None:
+    judged = flight_days.features_of(JUDGED)
 
-    assert found["roc_auc"] > 0.65
-    assert found["log_loss"] < found["constant_log_loss"]
+    one, other = (learning.predict(learning.fit(_features(), kind), judged) for _ in range(2))
+
+    assert one.tobytes() == other.tobytes()
+
+
+def test_a_higher_rung_knows_more_of_what_it_learnt_from() -> None:
+    losses = []
+    for kind in learning.RUNGS:
+        scores = learning.PROBLEM.scores(
+            learning.predict(learning.fit(_features(), kind), _features()), _features()
+        )
+        losses.append(estimates({JUDGED: scores})["log_loss"].value)
+
+    assert losses == sorted(losses, key=lambda loss: -(loss or 0))
 
 
 def test_without_both_outcomes_there_is_nothing_to_learn() -> None:

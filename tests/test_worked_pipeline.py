@@ -16,7 +16,7 @@ from tests.mill import PROGRAMS, ROOT, Mill
 UNTIL = "2013-02-18"
 FAMILIES = (
     "Flights", "Weather", "Planes", "CleanFlights", "CleanWeather", "DelayHistory", "DailyFeatures",
-    "FitModel", "Evaluate", "TrainModel",
+    "FitModel", "DailyScores", "Evaluate", "TrainModel",
 )  # fmt: skip
 HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "skops", "sklearn"}
 
@@ -125,7 +125,9 @@ def test_a_day_dropped_again_with_equal_bytes_builds_nothing(mill: Mill) -> None
 def test_another_interval_shares_the_days_that_are_there(mill: Mill, dates: str) -> None:
     mill.train("--dates", dates)
 
-    assert not [label for label in mill.built() if label.startswith(("Flights", "Weather", "Daily", "Delay"))]
+    assert not [
+        label for label in mill.built() if label.startswith(("Flights", "Weather", "DailyF", "Delay"))
+    ]
     assert "FitModel all" in mill.built()
 
 
