@@ -23,10 +23,13 @@ PROGRAMS = Path(sys.executable).parent
 class Project:
     """A folder with a configuration, a landing and a store, and the commands that a user types in it."""
 
-    def __init__(self, folder: Path, landing: str = "landing", store: str = "store") -> None:
+    def __init__(
+        self, folder: Path, landing: str = "landing", store: str = "store", online: str = "online"
+    ) -> None:
         self.folder = folder
         self.landing = folder / landing
         self.store = folder / store
+        self.online = folder / online
         self.cwd = folder
 
     @classmethod
@@ -99,7 +102,7 @@ class Checkout(Project):
     """A copy of the checkout, with the environment that runs the tests as its own: what a newcomer has."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "data/landing", "data/store")
+        super().__init__(folder, "data/landing", "data/store", "data/online")
         left_out = shutil.ignore_patterns(".*", "data", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT, folder, ignore=left_out)
         environment = folder / ".venv"
@@ -133,7 +136,9 @@ class Mill(Project):
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "luigi.cfg").write_text(
             f"[headrace]\nstore = {self.store}\nlanding = {self.landing}\n"
-            f"metrics = {self.folder / 'metrics'}\n{extra}",
+            f"metrics = {self.folder / 'metrics'}\nonline = {self.online}\n"
+            f"release_key = {self.folder / 'release.key'}\n"
+            f"trusted_keys = {self.folder / 'release.key.pub'}\n{extra}",
             encoding="utf-8",
         )
 
