@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import luigi
@@ -13,8 +12,13 @@ from tasks.training import KIND, PENALTY, DailyScores
 if TYPE_CHECKING:
     from datetime import date
 
+    import pyarrow as pa
+
     from pipeline import Dataset, Inputs
     from pipeline.model.scores import Scores
+
+_BY = " by a model of age "
+_METRICS = ("roc_auc", "log_loss", "calibration_error", "base_rate")
 
 
 class Backtest(Task):
@@ -38,31 +42,42 @@ class Backtest(Task):
                 if (learnt := index + 1 - age) >= self.first_months:
                     train = Interval(self.dates.start, months[learnt].start)
                     scores = DailyScores(train=train, dates=month, kind=self.kind, c=self.c)
-                    found[f"{month.start:%Y-%m} by a model of age {age}"] = Input(scores, failed="skip")
+                    found[f"{month.start:%Y-%m}{_BY}{age}"] = Input(scores, failed="skip")
         return found
 
-    def build(self, **scores: Dataset) -> dict[str, Any]:
-        """Metrics with their intervals: by month, of the newest model, and by the model's age in months.
+    def build(self, **scores: Dataset) -> pa.Table:
+        """Quality with its intervals, a row for each month and age of the model, in months.
 
-        Ages are compared over the months that a model of every age has judged.
+        The rows of "all" months compare ages over the months that a model of every age has judged.
         """
-        by_month: dict[str, dict[int, Dataset]] = {}
-        for name, days in scores.items():
-            month, age = name.split(" by a model of age ")
-            by_month.setdefault(month, {})[int(age)] = days
-        shared = [months for months in by_month.values() if len(months) == self.ages]
-        return {
-            "by_month": {month: _quality(dict(ages[1])) for month, ages in sorted(by_month.items())},
-            "by_age": {
-                str(age): _quality({day: each for months in shared for day, each in months[age].items()})
-                for age in range(1, self.ages + 1)
-                if shared
-            },
-        }
+        import pyarrow as pa
+
+        judged: dict[str, dict[int, dict[date, Scores]]] = {}
+        for name, dataset in scores.items():
+            month, _, age = name.partition(_BY)
+            judged.setdefault(month, {})[int(age)] = dict(dataset)
+        shared = [ages for ages in judged.values() if len(ages) == self.ages]
+        if shared:
+            judged["all"] = {
+                number: {day: each for ages in shared for day, each in ages[number].items()}
+                for number in range(1, self.ages + 1)
+            }
+        return pa.Table.from_pylist(
+            [
+                {"month": month, "age": number, **_quality(days)}
+                for month, ages in sorted(judged.items())
+                for number, days in sorted(ages.items())
+            ]
+        )
 
 
 def _quality(days: dict[date, Scores]) -> dict[str, Any]:
-    """The metrics of some days, as JSON."""
-    from pipeline.model.estimate import estimates
+    """How many days and rows were judged, and the metrics with the ends of their intervals."""
+    from pipeline.model.estimate import Estimate, estimates
 
-    return {name: asdict(estimate) for name, estimate in estimates(days).items()}
+    found: dict[str, Any] = {"days": len(days), "rows": sum(each.rows for each in days.values())}
+    estimated = estimates(days)
+    for name in _METRICS:
+        each = estimated.get(name, Estimate(None))
+        found.update({name: each.value, f"{name}_low": each.low, f"{name}_high": each.high})
+    return found

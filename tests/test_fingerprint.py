@@ -456,6 +456,19 @@ def test_a_framework_module_without_semantics_adds_nothing(project: Project) -> 
     assert list(project.parts("user:Use")) == ["user:Use"]
 
 
+def test_a_framework_module_brings_the_packages_that_it_names(project: Project, framework: Path) -> None:
+    (framework / "stand_in.py").write_text(
+        'import scipy\nSEMANTICS = 3\nPACKAGES = ("luigi",)\nclass Pattern: pass\n'
+    )
+    project.write("user.py", "from pipeline.stand_in import Pattern\nclass Use(Pattern): pass\n")
+
+    versions = identify(["user:Use"]).distributions
+
+    assert "luigi" in versions
+    assert "tornado" in versions  # what Luigi needs in turn
+    assert "scipy" not in versions
+
+
 # Where code comes from.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,40 @@ def test_a_candidate_that_is_as_good_is_held(at: Candidates) -> None:
 
     assert not failed(found)
     assert found["champion"] == "warn"
+
+
+def test_a_champion_is_not_compared_on_days_that_it_has_learnt_from(
+    at: Candidates, models: Mapping[str, Any]
+) -> None:
+    at.champion = released.bundle(models["weak"], HOLDOUT, learnt_until=CUT.replace(day=25))
+    at.registry.publish(at.champion)
+
+    assert at.findings(at.sound)["champion"] == "warn"  # six days are left, which is not enough data
+
+    at.champion = released.bundle(models["weak"], HOLDOUT, learnt_until=date(2014, 1, 1))
+    at.registry.publish(at.champion)
+
+    assert at.findings(at.sound)["champion"] == "warn"
+
+
+def test_a_champion_that_cannot_be_read_leaves_the_decision_to_a_person(at: Candidates) -> None:
+    blob = blob_name(digest_bytes(at.champion.files["model.skops"]))
+    at.registry.storage.delete([blob])
+
+    found = at.findings(at.sound)
+
+    assert not failed(found)
+    assert found["champion"] == "warn"
+
+
+def test_a_model_that_answers_otherwise_than_the_champion_breaks_its_contract(
+    at: Candidates, models: Mapping[str, Any]
+) -> None:
+    serving = {**at.champion.json("serving.json"), "kind": "classes"}
+    at.champion = released.with_json(at.champion, "serving.json", serving)
+    at.registry.publish(at.champion)
+
+    assert failed(at.findings(at.sound)) == {"contract"}
 
 
 def test_few_days_are_not_enough_data(at: Candidates, models: Mapping[str, Any]) -> None:
@@ -251,6 +286,29 @@ def test_a_candidate_that_takes_too_long_is_refused(at: Candidates, monkeypatch:
     monkeypatch.setattr(gate, "SECONDS", 0.2)
 
     assert judge(at, at.sound)["why"] == ["trial: the trial took more than 0.2 s"]
+
+
+def test_what_time_and_memory_alone_spoke_against_is_tried_again_against_the_same_champion(
+    at: Candidates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge(at, at.champion)
+    at.registry.promote(ALIAS, at.champion.digest, "the first", 0)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(gate, "SECONDS", 0.2)
+        first = judge(at, at.sound)
+    at.registry.promote(ALIAS, at.champion.digest, "once more", 1)
+
+    again = judge(at, at.sound)
+
+    assert (first["status"], gate.is_final(first)) == ("refused", False)
+    assert (again["status"], gate.is_final(again)) == ("passed", True)
+    assert again["champion_generation"] == first["champion_generation"] == 1
+
+
+def test_what_a_check_of_the_model_refused_is_not_tried_again(
+    at: Candidates, models: Mapping[str, Any]
+) -> None:
+    assert gate.is_final(judge(at, released.bundle(models["weak"], HOLDOUT, judged=models["sound"])))
 
 
 # Mutants: without its check, the planted candidate would pass.

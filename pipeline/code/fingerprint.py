@@ -25,7 +25,8 @@ Root: TypeAlias = type | str
 """A class, or its "module:qualname"."""
 
 _FORMAT = "headrace code 1"
-_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+MINOR_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+"""Python's, which is part of the identity of all code."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class CodeCache:
         code = self.lookup(roots)
         if code is None:
             found = self._codebase.reached([root_name(root) for root in roots])
-            code = Code(found.parts, found.distributions, _PYTHON, found.files)
+            code = Code(found.parts, found.distributions, MINOR_VERSION, found.files)
             self.store(roots, code)
         return code
 
@@ -152,7 +153,7 @@ class CodeCache:
         entry = self._entries.get(key)
         if key not in self._codes and entry is not None and self._is_valid(entry):
             files = {path: tuple(signature) for path, signature in entry["files"].items()}
-            self._codes[key] = Code(entry["parts"], entry["distributions"], _PYTHON, files)
+            self._codes[key] = Code(entry["parts"], entry["distributions"], MINOR_VERSION, files)
         return self._codes.get(key)
 
     def store(self, roots: Sequence[Root], code: Code) -> None:
@@ -186,7 +187,7 @@ class CodeCache:
         """
         sites = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
         times = [(self._signature(path) or (0, 0))[1] for path in sites]
-        return digest_value([_PYTHON, [os.path.abspath(path) for path in sys.path], times])
+        return digest_value([MINOR_VERSION, [os.path.abspath(path) for path in sys.path], times])
 
     @cached_property
     def _codebase(self) -> Codebase:

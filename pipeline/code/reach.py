@@ -16,6 +16,7 @@ from pipeline.code.signature import Signature, of_path
 from pipeline.code.syntax import Definition, Uses
 
 _SEMANTICS = "SEMANTICS"
+_PACKAGES = "PACKAGES"
 _SCHEDULER = "luigi"
 
 
@@ -67,10 +68,15 @@ class Reach:
                 self.files[directory] = signature
 
     def _visit_framework(self, module: Module) -> None:
-        for statement in module.definitions.get(_SEMANTICS, ()):
-            value = getattr(statement, "value", None)
-            if isinstance(value, ast.Constant) and isinstance(value.value, int):
-                self.parts[module.name] = f"semantics {value.value}"
+        """A framework module enters by the number of its semantics, and the packages that it names.
+
+        What it imports itself would be too much: all of the framework, and so all that it needs.
+        """
+        for value in _constants(module, _SEMANTICS):
+            if isinstance(value, int):
+                self.parts[module.name] = f"semantics {value}"
+        for value in _constants(module, _PACKAGES):
+            self.packages.update(map(str, value if isinstance(value, tuple) else ()))
 
     def _visit_first_party(self, module: Module, site: Site) -> None:
         if site.name == RUN:
@@ -170,6 +176,13 @@ class Reach:
                 seen.add(site)
                 pending.extend(self._names.bases(*found))
         return False
+
+
+def _constants(module: Module, name: str) -> Iterator[object]:
+    """The literal values that a module gives a name at its top level."""
+    for statement in module.definitions.get(name, ()):
+        if isinstance(statement, ast.Assign):
+            yield ast.literal_eval(statement.value)
 
 
 def _is_scheduler(site: Site) -> bool:

@@ -18,6 +18,8 @@ from pipeline.values.aggregate import merge_all
 
 SEMANTICS = 1
 """Raise it when the same scores are evaluated otherwise; it enters the keys."""
+PACKAGES = ("numpy", "scipy")
+"""What its answers depend on besides; their versions enter the keys."""
 
 Days = Mapping[date, Scores]
 
@@ -29,8 +31,8 @@ _BARS = 50
 def evaluate(candidate: Days, rungs: Mapping[str, Days]) -> dict[str, Any]:
     """Metrics with their intervals, in total, by slice and by month; curves; the margin over each rung.
 
-    `rungs` are simpler models on the same rows, the simplest first. A margin is the loss a row that the
-    candidate saves.
+    `rungs` are simpler models on the same rows, the simplest first; the last of them stands beside the
+    candidate in each part, as `simpler`. A margin is the loss a row that the candidate saves.
 
     Raises:
         DataError: there is nothing to judge on, or a rung was asked other rows.
@@ -38,23 +40,21 @@ def evaluate(candidate: Days, rungs: Mapping[str, Days]) -> dict[str, Any]:
     if not any(scores.rows for scores in candidate.values()):
         raise DataError(f"{len(candidate)} days hold no labelled row: there is nothing to judge the model on")
     merged = merge_all(candidate[day] for day in sorted(candidate))
-    months = sorted({f"{day:%Y-%m}" for day in candidate})
     whole = merged.slices[""]
+    simpler = list(rungs.values())[-1] if rungs else None
     return {
         "kind": merged.kind,
         "days": len(candidate),
         "rows": merged.rows,
         "threshold": whole.threshold if isinstance(whole, Binary) else None,
         "metrics": _metrics(candidate),
-        "slices": _slices(candidate, merged),
+        "slices": _slices(candidate, simpler, merged),
         "months": {
-            month: _part({d: s for d, s in candidate.items() if f"{d:%Y-%m}" == month}) for month in months
+            month: _part(days, simpler and {day: simpler[day] for day in days})
+            for month, days in _by_month(candidate).items()
         },
         "curves": _curves(whole),
-        "ladder": [
-            {"name": name, "metrics": _metrics(days), "margin": compare(days, candidate).fields()}
-            for name, days in rungs.items()
-        ],
+        "ladder": [_rung(name, days, candidate) for name, days in rungs.items()],
     }
 
 
@@ -62,18 +62,30 @@ def _metrics(days: Days, name: str = "") -> dict[str, Any]:
     return {metric: estimate.fields() for metric, estimate in estimates(days, name).items()}
 
 
-def _part(days: Days, name: str = "") -> dict[str, Any]:
+def _rung(name: str, days: Days, candidate: Days) -> dict[str, Any]:
+    margin = compare(days, candidate).fields()
+    curves = _curves(merge_all(days.values()).slices[""])
+    return {"name": name, "metrics": _metrics(days), "margin": margin, "curves": curves}
+
+
+def _by_month(days: Days) -> dict[str, Days]:
+    months = sorted({f"{day:%Y-%m}" for day in days})
+    return {month: {d: s for d, s in days.items() if f"{d:%Y-%m}" == month} for month in months}
+
+
+def _part(days: Days, simpler: Days | None, name: str = "") -> dict[str, Any]:
     rows = sum(scores.slices[name].rows for scores in days.values() if name in scores.slices)
-    return {"rows": rows, "metrics": _metrics(days, name)}
+    beside = {} if simpler is None else {"simpler": _metrics(simpler, name)}
+    return {"rows": rows, "metrics": _metrics(days, name), **beside}
 
 
-def _slices(days: Days, merged: Scores) -> dict[str, dict[str, Any]]:
+def _slices(days: Days, simpler: Days | None, merged: Scores) -> dict[str, dict[str, Any]]:
     """By dimension and value."""
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(merged.slices):
         dimension, equals, value = name.partition("=")
         if equals:
-            found.setdefault(dimension, {})[value] = _part(days, name)
+            found.setdefault(dimension, {})[value] = _part(days, simpler, name)
     return found
 
 

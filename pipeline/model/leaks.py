@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same columns are judged otherwise; it enters the keys."""
+PACKAGES = ("sklearn",)
+"""What its answers depend on besides; their versions enter the keys."""
 
 
 def single_auc(table: pa.Table, label: str, columns: Sequence[str]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pipeline.release import plots
+from pipeline.release import markup, plots
 from pipeline.release.style import CSS
 
 _HEADLINE = {
@@ -35,6 +35,7 @@ _TITLES = {
     "mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²", "base_rate": "base rate",
 }  # fmt: skip
 _WORST = 5
+_NOTHING: Mapping[str, Any] = {"value": None, "low": None, "high": None}
 
 
 def card(evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _weak(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The slices whose loss a row is highest, worst first."""
     loss = _LOSS[metrics["kind"]]
     slices = [
-        {"slice": f"{dimension} {value}", "rows": found["rows"], **found["metrics"][loss]}
+        {"slice": f"{markup.words(dimension)} {value}", "rows": found["rows"], **found["metrics"][loss]}
         for dimension, values in metrics["slices"].items()
         for value, found in values.items()
         if found["metrics"].get(loss, {}).get("value") is not None
@@ -78,18 +79,20 @@ def _weak(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _sections(card: Mapping[str, Any]) -> Iterator[str]:
     metrics = card["metrics"]
     yield _headline(card)
-    yield _section("How good it is", _numbers(metrics), _said_of(metrics))
+    yield markup.section("How good it is", _numbers(metrics), _said_of(metrics))
     if metrics["ladder"]:
-        yield _section("Against simpler models", *_ladder(metrics))
-    if curves := _curves(metrics, card["problem"]["threshold"]):
-        yield _section("Curves", f'<div class="plots">{curves}</div>')
-    yield _section("By month", *_parts(metrics, metrics["months"], "month", in_order=True))
+        yield markup.section("Against simpler models", *_ladder(metrics))
+    if curves := _curves(metrics):
+        yield markup.section("Curves", f'<div class="plots">{curves}</div>')
+    yield markup.section("By month", *_parts(metrics, metrics["months"], "month", in_order=True))
     for dimension, values in metrics["slices"].items():
-        yield _section(f"By {_words(dimension)}", *_parts(metrics, values, dimension, _is_ordered(values)))
-    yield _section("Where it is weak", _weaknesses(card))
-    yield _section("What it is asked", _contract(card["contract"]))
-    yield _section("What it may cost", _pairs({_words(name): f"{n:g}" for name, n in card["budget"].items()}))
-    yield _section("Where it comes from", *_provenance(card))
+        yield markup.section(
+            f"By {markup.words(dimension)}", *_parts(metrics, values, dimension, _is_ordered(values))
+        )
+    yield markup.section("Where it is weak", _weaknesses(card))
+    yield markup.section("What it is asked", _contract(card["contract"]))
+    yield markup.section("What it may cost", _budget(card["budget"]))
+    yield markup.section("Where it comes from", *_provenance(card))
 
 
 def _headline(card: Mapping[str, Any]) -> str:
@@ -101,7 +104,7 @@ def _headline(card: Mapping[str, Any]) -> str:
     )
     return (
         f"<header><h1>{escape(card['model'])}</h1>\n<p>{escape(card['description'])}</p>\n{action}\n"
-        + _pairs(
+        + markup.pairs(
             {
                 "foretells": problem["label"],
                 "model": f"{card['state'][7:19]}, {card['estimator']}",
@@ -113,17 +116,13 @@ def _headline(card: Mapping[str, Any]) -> str:
     )
 
 
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>\n" + "\n".join(part for part in parts if part) + "\n</section>"
-
-
 def _numbers(metrics: Mapping[str, Any]) -> str:
     found = {
         name: metrics["metrics"][name] for name in _HEADLINE[metrics["kind"]] if name in metrics["metrics"]
     }
     tiles = [
-        f'<div class="tile"><span>{escape(_title(name))}</span><b>{_number(each["value"])}</b>'
-        f"<small>{_interval(each)}</small></div>"
+        f'<div class="tile"><span>{escape(_title(name))}</span><b>{markup.number(each["value"])}</b>'
+        f"<small>{markup.interval(each)}</small></div>"
         for name, each in found.items()
     ]
     return f'<div class="tiles">{"".join(tiles)}</div>'
@@ -138,74 +137,86 @@ def _said_of(metrics: Mapping[str, Any]) -> str:
 
 def _ladder(metrics: Mapping[str, Any]) -> Iterator[str]:
     loss = _LOSS[metrics["kind"]]
-    rungs = [(rung["name"], rung["metrics"][loss]) for rung in metrics["ladder"]]
+    rungs = [(rung["name"], rung["metrics"][loss], _NOTHING) for rung in metrics["ladder"]]
     candidate = metrics["metrics"][loss]
-    yield plots.whiskers(_title(loss), [*rungs, ("this model", candidate)], candidate["value"])
+    yield plots.whiskers(_title(loss), [*rungs, ("this model", candidate, _NOTHING)], candidate["value"])
     rows = [
-        [rung["name"], _number(rung["metrics"][loss]["value"]), _number(rung["margin"]["value"]),
-         _interval(rung["margin"]), rung["margin"]["verdict"]]
+        [rung["name"], markup.number(rung["metrics"][loss]["value"]), markup.number(rung["margin"]["value"]),
+         markup.interval(rung["margin"]), rung["margin"]["verdict"]]
         for rung in metrics["ladder"]
     ]  # fmt: skip
-    yield _table(["simpler model", _title(loss), "saved by this model, a row", "interval", "so it is"], rows)
+    yield markup.table(
+        ["simpler model", _title(loss), "saved by this model, a row", "interval", "so it is"], rows
+    )
 
 
-def _curves(metrics: Mapping[str, Any], threshold: float) -> str:
-    curves = metrics["curves"]
+def _curves(metrics: Mapping[str, Any]) -> str:
+    curves, ladder = metrics["curves"], metrics["ladder"]
     found = {}
     if "roc" in curves:
+        roc, precision = (
+            {rung["name"]: rung["curves"][name] for rung in ladder} for name in ("roc", "precision_recall")
+        )
         rate = metrics["metrics"]["base_rate"]["value"]
         found = {
-            "ROC: what is found over what is flagged in vain": plots.roc(curves["roc"]),
+            "ROC: what is found over what is flagged in vain": plots.roc(curves["roc"], roc),
             "Precision over recall; the line is the base rate": plots.precision_recall(
-                curves["precision_recall"], rate
+                curves["precision_recall"], precision, rate
             ),
             "Calibration: a point is a tenth of the rows": plots.calibration(curves["calibration"]),
             "Scores by outcome; the action begins at the line": plots.histogram(
-                curves["histogram"], threshold
+                curves["histogram"], metrics["threshold"]
             ),
         }
     figures = "".join(
         f"<figure><figcaption>{title}</figcaption>{plot}</figure>" for title, plot in found.items()
     )
     if "confusion" in curves:
-        figures += _table(["came", "foretold", "rows"], [[a, b, f"{n:,}"] for a, b, n in curves["confusion"]])
+        figures += markup.table(
+            ["came", "foretold", "rows"], [[a, b, f"{n:,}"] for a, b, n in curves["confusion"]]
+        )
     return figures
 
 
 def _parts(metrics: Mapping[str, Any], parts: Mapping[str, Any], name: str, in_order: bool) -> Iterator[str]:
-    """A plot of the quality of each part, and a table of its numbers."""
-    judged, loss = _JUDGED_BY[metrics["kind"]], _LOSS[metrics["kind"]]
+    """A plot of the quality of each part, the simpler model's beside it, and a table of the numbers."""
+    judged, simpler = _JUDGED_BY[metrics["kind"]], [rung["name"] for rung in metrics["ladder"]][-1:]
     rows = sorted(parts.items()) if in_order else sorted(parts.items(), key=lambda each: -each[1]["rows"])
-    values = [(part, found["metrics"].get(judged, _NOTHING)) for part, found in rows]
+    values = [(part, _found(found, judged), _found(found, judged, "simpler")) for part, found in rows]
     yield plots.whiskers(_title(judged), values, metrics["metrics"][judged]["value"])
-    shown = dict.fromkeys((judged, loss, *(("base_rate",) if metrics["kind"] == "binary" else ())))
-    yield (
-        "<details><summary>the numbers</summary>"
-        + _table(
-            [_words(name), "rows", *(_title(metric) for metric in shown)],
-            [
-                [
-                    part,
-                    f"{found['rows']:,}",
-                    *(_with_interval(found["metrics"].get(m, _NOTHING)) for m in shown),
-                ]
-                for part, found in rows
-            ],
-        )
-        + "</details>"
-    )
+    if simpler:
+        yield f"<p>The ring is the simpler model, {escape(simpler[0])}; the line is all rows together.</p>"
+    shown = dict.fromkeys((judged, _LOSS[metrics["kind"]]))
+    head = [_title(metric) + of for metric in shown for of in ("", *(f", {each}" for each in simpler))]
+    sides = ("metrics", "simpler")[: 1 + len(simpler)]
+    numbers = [
+        [
+            part,
+            f"{found['rows']:,}",
+            *(markup.with_interval(_found(found, m, side)) for m in shown for side in sides),
+        ]
+        for part, found in rows
+    ]
+    table = markup.table([markup.words(name), "rows", *head], numbers)
+    yield f"<details><summary>the numbers</summary>{table}</details>"
+
+
+def _found(part: Mapping[str, Any], metric: str, side: str = "metrics") -> Mapping[str, Any]:
+    """A metric of a part, of the model or of the simpler one."""
+    found: Mapping[str, Any] = part.get(side, {}).get(metric, _NOTHING)
+    return found
 
 
 def _weaknesses(card: Mapping[str, Any]) -> str:
     loss = _title(_LOSS[card["metrics"]["kind"]])
-    return f"<p>The slices in which its {loss} is highest:</p>" + _table(
+    return f"<p>The slices in which its {loss} is highest:</p>" + markup.table(
         ["slice", "rows", loss],
-        [[each["slice"], f"{each['rows']:,}", _with_interval(each)] for each in card["weak"]],
+        [[each["slice"], f"{each['rows']:,}", markup.with_interval(each)] for each in card["weak"]],
     )
 
 
 def _contract(columns: Sequence[Mapping[str, Any]]) -> str:
-    return _table(
+    return markup.table(
         ["column", "type", "may be null", "values"],
         [[c["name"], c["type"], "yes" if c["nullable"] else "no", _rule(c)] for c in columns],
     )
@@ -219,15 +230,23 @@ def _rule(column: Mapping[str, Any]) -> str:
     return " and ".join(ends) or "any"
 
 
+def _budget(budget: Mapping[str, float]) -> str:
+    """The limits, `load_ms` being `load` in `ms`."""
+    limits = {name.rpartition("_")[0]: (limit, name.rpartition("_")[2]) for name, limit in budget.items()}
+    return markup.pairs(
+        {name: f"at most {limit:g} {unit.replace('mb', 'MB')}" for name, (limit, unit) in limits.items()}
+    )
+
+
 def _provenance(card: Mapping[str, Any]) -> Iterator[str]:
     provenance, environment = card["provenance"], card["environment"]
-    yield _table(
+    yield markup.table(
         ["landed files", "number", "first", "last"],
         [[task, f"{s['files']:,}", s["first"], s["last"]] for task, s in provenance["sources"].items()],
     )
     parameters = ", ".join(f"{name}={value}" for name, value in provenance["parameters"].items())
     versions = ", ".join(f"{name} {version}" for name, version in environment["distributions"].items())
-    yield _pairs(
+    yield markup.pairs(
         {
             "made by": f"{provenance['task']}({parameters})",
             "action": provenance["key"],
@@ -239,47 +258,10 @@ def _provenance(card: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-# Parts of pages.
-
-_NOTHING: Mapping[str, Any] = {"value": None, "low": None, "high": None}
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-    body = "\n".join(line(row, "td") for row in rows)
-    return f'<div class="wide"><table><thead>{line(head, "th")}</thead>\n<tbody>{body}</tbody></table></div>'
-
-
-def _pairs(pairs: Mapping[str, str]) -> str:
-    return (
-        "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in pairs.items()) + "</dl>"
-    )
-
-
 def _is_ordered(values: Mapping[str, Any]) -> bool:
     """Whether the values have an order of their own, as hours have; else they go by their rows."""
     return all(value.isdigit() for value in values)
 
 
 def _title(metric: str) -> str:
-    return _TITLES.get(metric, _words(metric))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3g}" if abs(value) < 0.01 else f"{value:,.3f}"
-
-
-def _interval(found: Mapping[str, Any]) -> str:
-    if found["low"] is None:
-        return "no interval"
-    return f"{_number(found['low'])} to {_number(found['high'])}"
-
-
-def _with_interval(found: Mapping[str, Any]) -> str:
-    return _number(found["value"]) + (f" ({_interval(found)})" if found["low"] is not None else "")
+    return _TITLES.get(metric, markup.words(metric))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luigi.configuration import get_config
-
 from pipeline.build import configuration
 from pipeline.build import session as sessions
 from pipeline.errors import ConfigurationError
@@ -14,8 +12,6 @@ from pipeline.store.local import LocalStorage
 
 if TYPE_CHECKING:
     from pipeline.release.registry import Aliases, Registry
-
-_POLICIES = ("automatic", "manual")
 
 
 def online() -> LocalStorage:
@@ -40,8 +36,8 @@ def registry() -> Registry:
     from pipeline.release.registry import Registry
 
     key = _key()
-    if not key.exists() and get_config().getboolean(configuration.SECTION, "make_release_key", False):
-        signing.generate(key)
+    if _one_of("make_release_key", ("false", "true")) == "true":
+        signing.ensure(key)
     signer = signing.Signer.load(key)
     return Registry(online(), signing.Trust.load(trusted_keys()), signer, sessions.current().clock)
 
@@ -53,10 +49,15 @@ def trusted_keys() -> Path:
 
 def is_automatic() -> bool:
     """Whether a candidate that passed the gate is promoted at once, or waits for a person."""
-    found = configuration.setting("promotion", "manual")
-    if found not in _POLICIES:
-        raise ConfigurationError(f"[headrace] promotion is {found!r}; set it to {' or '.join(_POLICIES)}")
-    return found == "automatic"
+    return _one_of("promotion", ("manual", "automatic")) == "automatic"
+
+
+def _one_of(name: str, values: tuple[str, ...]) -> str:
+    """An option that has few values; the first of them where it is not set."""
+    found = configuration.setting(name, values[0])
+    if found.lower() not in values:
+        raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(values)}")
+    return found.lower()
 
 
 def _key() -> Path:

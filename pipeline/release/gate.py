@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.clock import stopwatch
 from pipeline.environment import describe
 from pipeline.release import signed, trial
+from pipeline.release.budget import MEASURED
 from pipeline.release.registry import Generation, Registry
 from pipeline.release.trial import HOLDOUT, REQUEST, Request
 from pipeline.values.check import Check, Outcome
@@ -34,6 +35,7 @@ Status = Literal["passed", "held", "refused", "champion"]
 SECONDS = 300
 MEMORY_BYTES = 8 << 30
 """What a trial may take: a candidate beyond it is refused, and takes nothing else down."""
+_TRIAL = "trial"
 
 
 def judge(
@@ -44,9 +46,14 @@ def judge(
     holdout: pa.Table,
     checks: Sequence[Check] = (),
 ) -> dict[str, Any]:
-    """The verdict on a published candidate against what serves under an alias; keep it beside the bundle."""
+    """The verdict on a published candidate, kept beside the bundle.
+
+    It is judged against what serves under an alias; at another gate, against what served at its first.
+    """
     began = stopwatch()
-    champion = registry.current(alias)
+    earlier = registry.verdict(candidate.digest)
+    first = earlier[1]["champion_generation"] if earlier else None
+    champion = registry.current(alias) if first is None else registry.generation(alias, first)
     if champion is not None and is_champion(registry, champion, candidate):
         outcomes = [Outcome("champion", "pass", None, "", "it is what serves already")]
         status, environment = "champion", describe()
@@ -114,7 +121,7 @@ def _limit() -> None:
 
 
 def _broke(why: str) -> Outcome:
-    return Outcome("trial", "fail", None, "ends by itself", why)
+    return Outcome(_TRIAL, "fail", None, "ends by itself", why)
 
 
 def _status(outcomes: Sequence[Outcome]) -> Status:
@@ -122,6 +129,12 @@ def _status(outcomes: Sequence[Outcome]) -> Status:
     if "fail" in worst:
         return "refused"
     return "held" if "warn" in worst else "passed"
+
+
+def is_final(verdict: Mapping[str, Any]) -> bool:
+    """Whether a trial would find the same again; what time and memory alone spoke against may be tried."""
+    failed = {outcome["name"] for outcome in verdict["outcomes"] if outcome["status"] == "fail"}
+    return not failed or not failed <= {_TRIAL, *MEASURED}
 
 
 def refusals(verdict: Mapping[str, Any]) -> str:

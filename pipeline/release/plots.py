@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigurationError
@@ -16,25 +17,29 @@ if TYPE_CHECKING:
 _INK = "#123321"
 """Stands for the page's own colour of text, whatever that is: replaced by `currentColor`."""
 BLUE, ORANGE = "#3b82c4", "#d9822b"
-"""Okabe and Ito's pair, apart for every kind of sight, on white and on black."""
-_FAINT = 0.25
+"""Like Okabe and Ito's pair: apart for every kind of sight, on white and on black."""
+_FAINT, _SIMPLER = 0.25, 0.55
 
 Points = Sequence[Sequence[float]]
+Found = Mapping[str, Any]
+"""A value and the ends of its interval, each of which may be None."""
+Row = tuple[str, Found, Found]
+"""A name, what was found of the model, and of the simpler one."""
 
 
-def roc(points: Points) -> str:
-    """True positives over false positives, at every threshold."""
+def roc(points: Points, simpler: Mapping[str, Points]) -> str:
+    """True positives over false positives, at every threshold; of simpler models, too."""
     figure, axes = _square()
     axes.plot([0, 1], [0, 1], color=_INK, alpha=_FAINT, linewidth=1)
-    axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=1.8)
+    _lines(axes, points, simpler)
     return _svg(figure, axes, "ROC curve", "false positive rate", "true positive rate")
 
 
-def precision_recall(points: Points, base_rate: float) -> str:
-    """Precision over recall; the line is what chance would give."""
+def precision_recall(points: Points, simpler: Mapping[str, Points], base_rate: float) -> str:
+    """Precision over recall, of simpler models, too; the line is what chance would give."""
     figure, axes = _square()
     axes.axhline(base_rate, color=_INK, alpha=_FAINT, linewidth=1)
-    axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=1.8)
+    _lines(axes, points, simpler)
     return _svg(figure, axes, "precision over recall", "recall", "precision")
 
 
@@ -64,22 +69,45 @@ def histogram(bars: Points, threshold: float | None) -> str:
     return _svg(figure, axes, "score histogram by outcome", "score", "rows")
 
 
-def whiskers(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]], reference: float | None) -> str:
-    """A dot and its interval for each name, from above; the line is the value of all rows together."""
+def whiskers(title: str, rows: Sequence[Row], reference: float | None) -> str:
+    """For each name, from above, a dot and its interval, and a ring for the simpler model.
+
+    The line is the value of all rows together.
+    """
     figure, axes = _figure(5.0, 0.55 + 0.24 * len(rows))
     if reference is not None:
         axes.axvline(reference, color=_INK, alpha=_FAINT, linewidth=1)
-    for place, (_, found) in enumerate(rows):
-        if found["value"] is None:
-            continue
+    for place, (_, found, simpler) in enumerate(rows):
+        if simpler["value"] is not None:
+            axes.plot(
+                [simpler["value"]],
+                [place],
+                color=_INK,
+                alpha=_SIMPLER,
+                marker="o",
+                markersize=5,
+                fillstyle="none",
+            )
         if found["low"] is not None:
             axes.plot([found["low"], found["high"]], [place, place], color=BLUE, linewidth=1.6, alpha=0.55)
-        axes.plot([found["value"]], [place], color=BLUE, marker="o", markersize=5)
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        if found["value"] is not None:
+            axes.plot([found["value"]], [place], color=BLUE, marker="o", markersize=5)
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return _svg(figure, axes, title, title, "")
+
+
+def _lines(axes: Axes, points: Points, simpler: Mapping[str, Points]) -> None:
+    """The model's curve, and fainter ones of simpler models."""
+    for (name, others), style in zip(simpler.items(), cycle(("--", ":", "-.")), strict=False):
+        axes.plot(
+            *zip(*others, strict=True), color=_INK, alpha=_SIMPLER, linewidth=1.1, linestyle=style, label=name
+        )
+    axes.plot(*zip(*points, strict=True), color=BLUE, linewidth=1.8, label="this model")
+    if simpler:
+        axes.legend(frameon=False, labelcolor=_INK, fontsize=9)
 
 
 def _square() -> tuple[Figure, Axes]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same model answers otherwise; it enters the keys."""
+PACKAGES = ("pandas", "sklearn", "skops")
+"""What its answers depend on besides; their versions enter the keys."""
 
 
 @dataclass(frozen=True)

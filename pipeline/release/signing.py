@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Signature:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Signature:
-        """Read what `fields` gave; ValueError or KeyError where it is none."""
+        """Read what `fields` gave; ValueError, KeyError or TypeError where it is none."""
         return cls(Digest(fields["key"]), str(fields["signature"]))
 
 
@@ -76,16 +77,21 @@ class Trust:
     def __init__(self, keys: Iterable[Ed25519PublicKey]) -> None:
         self._keys = {key_digest(key): key for key in keys}
 
+    def __contains__(self, key: Digest) -> bool:
+        return key in self._keys
+
+    def __str__(self) -> str:
+        return ", ".join(digest.short for digest in self._keys) or "none"
+
     def verify(self, purpose: str, data: bytes, signature: Signature) -> None:
         """Raise `Untrusted` unless a trusted key signed these bytes for this purpose."""
         from cryptography.exceptions import InvalidSignature
 
         key = self._keys.get(signature.key)
         if key is None:
-            known = ", ".join(digest.short for digest in self._keys) or "none"
             raise Untrusted(
                 f"the {purpose} is signed by the key {signature.key.short}, which is not trusted here "
-                f"(trusted: {known}): pin its public key beside these, or sign with one of them"
+                f"(trusted: {self}): pin its public key beside these, or sign with one of them"
             )
         try:
             key.verify(bytes.fromhex(signature.hex), _message(purpose, data))
@@ -94,26 +100,29 @@ class Trust:
 
     @classmethod
     def load(cls, path: Path) -> Trust:
-        """Read a file of public keys, one PEM block after the other."""
+        """Read a file of public keys, one PEM block after the other; what stands between them is comment."""
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
         try:
-            blocks = [block for block in path.read_text(encoding="ascii").split(_END) if "BEGIN" in block]
-            keys = [load_pem_public_key((block[block.index("-----") :] + _END).encode()) for block in blocks]
-        except (OSError, ValueError) as error:
+            blocks = path.read_text(encoding="utf-8").split(_BEGIN)[1:]
+            found = [load_pem_public_key((_BEGIN + block).encode()) for block in blocks]
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise ConfigurationError(
                 f"the trusted keys {path} can't be read ({error}): `headrace keygen` leaves a public key "
                 f"beside the private one; pin it there"
             ) from None
-        if not keys or not all(isinstance(key, Ed25519PublicKey) for key in keys):
+        keys = [key for key in found if isinstance(key, Ed25519PublicKey)]
+        if not keys or len(keys) < len(found):
             raise ConfigurationError(
-                f"{path} must hold ed25519 public keys, found {len(blocks)} other blocks"
+                f"{path} holds {len(keys)} ed25519 public keys and {len(found) - len(keys)} of other kinds, "
+                f"expected one or more of the former alone: pin what `headrace keygen` left"
             )
-        return cls(keys)  # type: ignore[arg-type]
+        return cls(keys)
 
 
-_END = "-----END PUBLIC KEY-----"
+_BEGIN = "-----BEGIN "
 
 
 def generate(path: Path) -> Path:
@@ -122,28 +131,17 @@ def generate(path: Path) -> Path:
     Raises:
         ConfigurationError: there is a file already; a key is never overwritten.
     """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
+    taken = [each for each in (path, _public(path)) if os.path.lexists(each)]
+    if taken or not _make(path):
+        raise ConfigurationError(f"{[*taken, path][0]} exists, and a key is never overwritten: move it")
+    return _leave_public(path)
 
-    private = Ed25519PrivateKey.generate()
-    public = path.with_name(f"{path.name}.pub")
-    text = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-        _create(public, text, 0o644)
-    except FileExistsError as error:
-        raise ConfigurationError(
-            f"{error.filename} exists, and a key is never overwritten: move it"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"no key could be written to {path}: {error.strerror}") from None
-    return public
+
+def ensure(path: Path) -> None:
+    """Make a key pair if there is none; of processes that come at once, all go on with the first one's."""
+    if not (path.exists() and _public(path).exists()):
+        _make(path)
+        _leave_public(path)
 
 
 def key_digest(key: Ed25519PublicKey) -> Digest:
@@ -151,11 +149,51 @@ def key_digest(key: Ed25519PublicKey) -> Digest:
     return digest_bytes(key.public_bytes_raw())
 
 
-def _create(path: Path, data: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _public(path: Path) -> Path:
+    return path.with_name(f"{path.name}.pub")
+
+
+def _make(path: Path) -> bool:
+    """Make a private key where there is none; whether there was none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private = Ed25519PrivateKey.generate()
+    return _create(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+
+
+def _leave_public(path: Path) -> Path:
+    """Leave the public part of a private key beside it."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = Signer.load(path).public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    _create(_public(path), public, 0o644)
+    return _public(path)
+
+
+def _create(path: Path, data: bytes, mode: int) -> bool:
+    """Create a file, whole and durable; false if there is one already."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        os.makedirs(path.parent, exist_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return _link(temporary, path)
+    except OSError as error:
+        raise ConfigurationError(f"no key could be written to {path}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _message(purpose: str, data: bytes) -> bytes:

@@ -16,11 +16,11 @@ p { margin: .5rem 0; max-width: 46rem }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 1rem 0;
   font-size: .9rem }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem }
-.tile { background: var(--tile); border-radius: .5rem; padding: .75rem .9rem;
-  display: flex; flex-direction: column }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.6rem, 1fr)); gap: .75rem }
+.tile { background: var(--tile); border-radius: .5rem; padding: .75rem .7rem;
+  display: flex; flex-direction: column; justify-content: space-between }
 .tile span { color: var(--soft); font-size: .85rem } .tile b { font-size: 1.5rem; font-weight: 600 }
-.tile small { color: var(--soft); font-variant-numeric: tabular-nums }
+.tile small { color: var(--soft); font-size: .78rem; white-space: nowrap; font-variant-numeric: tabular-nums }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.25rem }
 figcaption { color: var(--soft); font-size: .85rem; margin-bottom: .35rem }
 figure { margin: 0 } svg { width: 100%; max-width: 34rem; height: auto; display: block }

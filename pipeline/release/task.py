@@ -8,7 +8,6 @@ when the bundle has its verdict. A refused candidate is a failure, told every ni
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same inputs make another bundle; it enters the keys."""
+PACKAGES = ("pandas", "sklearn", "skops")
+"""What a bundle is made with and read by: their versions enter the keys, and its `environment.json`."""
 
 log = logging.getLogger("headrace")
 
@@ -75,11 +76,13 @@ class Release(Task):
         return assemble(candidate, holdout.table(), self._evidence(session, record, evaluation))
 
     def _evidence(self, session: Session, record: Record, evaluation: Mapping[str, Any]) -> Evidence:
+        from pipeline.code.distributions import Distributions
+        from pipeline.code.fingerprint import MINOR_VERSION
         from pipeline.release.assemble import Evidence
         from pipeline.release.provenance import provenance
 
         learnt, judged = (_dated(self.inputs[name].task) for name in ("model", "holdout"))
-        code = json.loads(session.code_blob(Digest(record.recipe["code"])))
+        versions = Distributions().versions(PACKAGES)
         return Evidence(
             description=inspect.cleandoc(type(self).__doc__ or ""),
             trained_on=str(learnt),
@@ -87,7 +90,7 @@ class Release(Task):
             judged_on=str(judged),
             metrics=evaluation,
             # Not the machine: two of them share a store, and make one bundle. The verdict names it.
-            environment={"python": code["python"], "distributions": code["distributions"]},
+            environment={"python": MINOR_VERSION, "distributions": versions},
             provenance=provenance(session.repository, record),
         )
 
@@ -130,7 +133,8 @@ class Release(Task):
 
         registry = configured.registry()
         found = registry.verdict(bundle)
-        verdict = found[1] if found else self._judge(session, registry, outcome)
+        is_judged = found is not None and gate.is_final(found[1])
+        verdict = found[1] if found and is_judged else self._judge(session, registry, outcome)
         if verdict["status"] == "refused":
             raise GateRefused(f"the gate refused the bundle {bundle.short}: {gate.refusals(verdict)}")
         if self._is_due(registry, bundle):

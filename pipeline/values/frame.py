@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same rows make another frame; it enters the keys."""
+PACKAGES = ("pandas",)
+"""What its answers depend on besides; their versions enter the keys."""
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "int64": (int, float),
