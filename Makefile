@@ -35,7 +35,7 @@ format: $(READY) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## measure; results go to benchmarks/results
-	$(BIN)/python -m benchmarks.noop
+	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and all data of the worked pipeline
 	rm -rf .venv data

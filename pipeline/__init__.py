@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.build.configuration import use_defaults
     from pipeline.build.dataset import Dataset
+    from pipeline.build.inputs import Input, Inputs
     from pipeline.build.invoke import run
     from pipeline.build.loading import load
     from pipeline.build.parameter import DatesParameter, DaysParameter
     from pipeline.build.patterns import Map, Merge, Task
     from pipeline.build.result import Conserved
     from pipeline.build.sources import Snapshot, Source
-    from pipeline.build.task import Input, Inputs
     from pipeline.model.problem import Problem
     from pipeline.model.scores import Scores
     from pipeline.release.budget import Budget
@@ -56,8 +56,8 @@ _HOME = {
     "Dataset": "pipeline.build.dataset",
     "DatesParameter": "pipeline.build.parameter",
     "DaysParameter": "pipeline.build.parameter",
-    "Input": "pipeline.build.task",
-    "Inputs": "pipeline.build.task",
+    "Input": "pipeline.build.inputs",
+    "Inputs": "pipeline.build.inputs",
     "Interval": "pipeline.values.partition",
     "Map": "pipeline.build.patterns",
     "Merge": "pipeline.build.patterns",

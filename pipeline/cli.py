@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import importlib.util
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.errors import ConfigurationError, HeadraceError
 
@@ -39,6 +41,7 @@ COMMANDS = (
         f"{TASK} | DIGEST",
     ),
     Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),
+    Command("verify", "whether building again gives equal values", "pipeline.commands.verify", TASK),
     Command(
         "card",
         "the model card of a release, in a browser",
@@ -81,7 +84,7 @@ def _run(command: Command, words: list[str]) -> int:
     parser.add_argument(
         "--module",
         default=None,
-        help="where the task is defined (default: what [headrace] module says, or tasks)",
+        help="where the task is defined (default: what [headrace] module says; below a checkout, its tasks)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     options, rest = parser.parse_known_args(words)
@@ -90,6 +93,8 @@ def _run(command: Command, words: list[str]) -> int:
         lines = importlib.import_module(command.module).main(rest, options.json)
         for line in lines:
             print(line)
+    except KeyboardInterrupt:
+        return 130  # as shells count it
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
     except HeadraceError as error:
@@ -105,17 +110,26 @@ def _load_tasks(module: str | None) -> None:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a newcomer's module is found beside them
     from pipeline.build.configuration import setting
 
-    name = module or setting("module", "tasks")
+    name = module or setting("module", "") or _tasks_around()
     try:
-        importlib.import_module(name)
+        if name is not None:  # `log` and a digest need no tasks
+            importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        if module is None:
-            return  # `log` and a digest need no tasks
+        if not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and lacks another
         raise ConfigurationError(
             f"there is no module {name!r} on the path; run in its folder, or install it"
         ) from None
+
+
+def _tasks_around() -> str | None:
+    """`tasks`, in its own checkout: elsewhere what is installed under that name is another project's."""
+    found = importlib.util.find_spec("tasks")
+    if found is None or found.origin is None:
+        return None
+    home = Path(found.origin).resolve().parent
+    root = home.parent if found.submodule_search_locations else home
+    return "tasks" if Path.cwd().resolve().is_relative_to(root) else None
 
 
 def usage() -> str:

@@ -63,6 +63,12 @@ class BlobDamaged(StoreError):
     """A blob's bytes are not those that its name promises."""
 
 
+class SchedulerUnreachable(HeadraceError):
+    """Luigi's scheduler does not answer."""
+
+    exit_code = 35
+
+
 class NotReproducible(HeadraceError):
     """The same action made two different values."""
 

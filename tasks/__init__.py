@@ -26,9 +26,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 use_defaults(_ROOT / "configs" / "luigi.cfg", root=_ROOT)
 
-from tasks.backtest import Backtest  # noqa: E402 - configured first
+from tasks.backtest import Backtest, MonthScores  # noqa: E402 - configured first
 from tasks.daily import CleanFlights, CleanWeather, DailyFeatures, DelayHistory  # noqa: E402
 from tasks.release import ScoreFlights, TrainModel  # noqa: E402
+from tasks.seeds import Seeds  # noqa: E402
 from tasks.sources import Flights, Planes, Weather  # noqa: E402
 from tasks.training import DailyScores, Evaluate, FitModel  # noqa: E402
 
@@ -42,8 +43,10 @@ __all__ = [
     "Evaluate",
     "FitModel",
     "Flights",
+    "MonthScores",
     "Planes",
     "ScoreFlights",
+    "Seeds",
     "TrainModel",
     "Weather",
 ]

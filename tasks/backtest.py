@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline import DatesParameter, Input, Interval, Task
-from tasks.training import KIND, PENALTY, DailyScores
+from pipeline import DatesParameter, Input, Interval, Scores, Task
+from tasks import learning
+from tasks.daily import DailyFeatures
+from tasks.training import KIND, PENALTY, FitModel
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import pyarrow as pa
+    from sklearn.pipeline import Pipeline
 
     from pipeline import Dataset, Inputs
-    from pipeline.model.scores import Scores
 
 _BY = " by a model of age "
 _METRICS = ("roc_auc", "log_loss", "calibration_error", "base_rate")
 
 
+class MonthScores(Task):
+    """What the model of one interval says of a month's flights, and what came, by day."""
+
+    train = DatesParameter(description="the days that the model learnt from")
+    dates = DatesParameter(description="the month")
+    kind = KIND
+    c = PENALTY
+
+    def requires(self) -> Inputs:
+        """The month's features, and the model."""
+        return {
+            "features": Input(DailyFeatures(dates=self.dates), failed="skip"),
+            "model": FitModel(dates=self.train, kind=self.kind, c=self.c),
+        }
+
+    def build(self, features: Dataset, model: Pipeline) -> Scores:
+        """Predict and count."""
+        return learning.scores_by_date(model, features.table())
+
+
 class Backtest(Task):
     """Quality by month, and by the age of the model: each month judged by the models of the months before.
 
-    Every fit and every day's scores are records: one more month costs that month alone.
+    Every fit and every month's scores are records: one more month costs that month alone.
     """
 
     dates = DatesParameter(description="the interval; its whole months are judged")
@@ -41,11 +62,11 @@ class Backtest(Task):
             for age in range(1, self.ages + 1):
                 if (learnt := index + 1 - age) >= self.first_months:
                     train = Interval(self.dates.start, months[learnt].start)
-                    scores = DailyScores(train=train, dates=month, kind=self.kind, c=self.c)
+                    scores = MonthScores(train=train, dates=month, kind=self.kind, c=self.c)
                     found[f"{month.start:%Y-%m}{_BY}{age}"] = Input(scores, failed="skip")
         return found
 
-    def build(self, **scores: Dataset) -> pa.Table:
+    def build(self, **scores: Scores) -> pa.Table:
         """Quality with its intervals, a row for each month and age of the model, in months.
 
         The rows of "all" months compare ages over the months that a model of every age has judged.
@@ -53,9 +74,9 @@ class Backtest(Task):
         import pyarrow as pa
 
         judged: dict[str, dict[int, dict[date, Scores]]] = {}
-        for name, dataset in scores.items():
+        for name, found in scores.items():
             month, _, age = name.partition(_BY)
-            judged.setdefault(month, {})[int(age)] = dict(dataset)
+            judged.setdefault(month, {})[int(age)] = _days(found)
         shared = [ages for ages in judged.values() if len(ages) == self.ages]
         if shared:
             judged["all"] = {
@@ -69,6 +90,12 @@ class Backtest(Task):
                 for number, days in sorted(ages.items())
             ]
         )
+
+
+def _days(scores: Scores) -> dict[date, Scores]:
+    """A month's scores, day by day."""
+    dated = {name.removeprefix("date="): each for name, each in scores.slices.items() if name}
+    return {date.fromisoformat(day): Scores({"": each}) for day, each in dated.items()}
 
 
 def _quality(days: dict[date, Scores]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Rows without a label are never trained on nor judged.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.pipeline import Pipeline
 
+    from pipeline.model.scores import Scores
     from pipeline.values.bundle import Bundle
 
 PROBLEM = Problem(
@@ -40,10 +42,11 @@ LEAK_DAYS = 14
 weather alone has an AUC above 0.80, in two weeks none had more than 0.78."""
 
 
-def fit(features: pa.Table, kind: str = "linear", c: float = 0.01) -> Pipeline:
+def fit(features: pa.Table, kind: str = "linear", c: float = 0.01, seed: int = 0) -> Pipeline:
     """A fitted classifier of the labelled rows of *features*.
 
-    *kind* is one of `RUNGS`; *c* is the inverse strength of the penalty on the weights of a linear one.
+    *kind* is one of `RUNGS`; *c* is the inverse strength of the penalty on the weights of a linear one;
+    *seed* is that of the random numbers that trees draw, such as the rows on which boosting stops early.
 
     Raises:
         DataError: the labelled rows do not hold both outcomes.
@@ -60,7 +63,7 @@ def fit(features: pa.Table, kind: str = "linear", c: float = 0.01) -> Pipeline:
             "both outcomes are needed; take an interval of more days"
         )
     with threadpool_limits(1):
-        return _classifier(kind, c).fit(as_frame(labelled, SERVED), late)
+        return _classifier(kind, c, seed).fit(as_frame(labelled, SERVED), late)
 
 
 def predict(model: Pipeline, features: pa.Table) -> np.ndarray:
@@ -71,6 +74,11 @@ def predict(model: Pipeline, features: pa.Table) -> np.ndarray:
 
     with threadpool_limits(1):
         return Served(model, SERVED, PROBLEM.kind).predict(features)
+
+
+def scores_by_date(model: Pipeline, features: pa.Table) -> Scores:
+    """What a model says of some days' flights, and what came; each date is a slice, and nothing else is."""
+    return replace(PROBLEM, slices=("date",)).scores(predict(model, features), features)
 
 
 def score(production: Bundle, features: pa.Table) -> pa.Table:
@@ -119,7 +127,7 @@ def refuse_leaks(features: pa.Table) -> None:
         )
 
 
-def _classifier(kind: str, c: float) -> Pipeline:
+def _classifier(kind: str, c: float, seed: int) -> Pipeline:
     from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -127,13 +135,13 @@ def _classifier(kind: str, c: float) -> Pipeline:
     if kind == "constant":
         return make_pipeline(DummyClassifier(strategy="prior"))
     if kind == "heuristic":
-        return _rate_of_the_route()
+        return _rate_of_the_route(seed)
     if kind == "linear":
         return make_pipeline(_columns(), LogisticRegression(C=c, solver="lbfgs", max_iter=300, tol=1e-4))
-    return _boosting()
+    return _boosting(seed)
 
 
-def _rate_of_the_route() -> Pipeline:
+def _rate_of_the_route(seed: int) -> Pipeline:
     """The late rate of the route: a tree that parts origins and destinations as far as 200 flights go."""
     from sklearn.compose import make_column_transformer
     from sklearn.pipeline import make_pipeline
@@ -142,10 +150,10 @@ def _rate_of_the_route() -> Pipeline:
 
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     route = make_column_transformer((codes, ["origin", "dest"]))
-    return make_pipeline(route, DecisionTreeClassifier(min_samples_leaf=200, random_state=0))
+    return make_pipeline(route, DecisionTreeClassifier(min_samples_leaf=200, random_state=seed))
 
 
-def _boosting() -> Pipeline:
+def _boosting(seed: int) -> Pipeline:
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
@@ -154,7 +162,7 @@ def _boosting() -> Pipeline:
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     columns = make_column_transformer((codes, CATEGORIES), ("passthrough", NUMBERS))
     return make_pipeline(
-        columns, HistGradientBoostingClassifier(max_iter=200, learning_rate=0.05, random_state=0)
+        columns, HistGradientBoostingClassifier(max_iter=200, learning_rate=0.05, random_state=seed)
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import luigi
 
 from pipeline import Conserved, DatesParameter, Input, Map, Task
+from pipeline.errors import ConfigurationError
 from pipeline.model.scores import Scores
 from tasks import learning
 from tasks.daily import DailyFeatures
@@ -28,6 +29,7 @@ class FitModel(Task):
     dates = DatesParameter(description="the days to learn from")
     kind = KIND
     c = PENALTY
+    seed = luigi.IntParameter(default=0, description="of the random numbers, where the kind draws some")
 
     def requires(self) -> Inputs:
         """Features; a day that failed is left out, and the run still ends non-zero for it."""
@@ -39,7 +41,7 @@ class FitModel(Task):
         learning.refuse_leaks(table)
         unlabelled = table[learning.PROBLEM.label].null_count
         return Conserved(
-            learning.fit(table, self.kind, self.c),
+            learning.fit(table, self.kind, self.c, self.seed),
             filtered={"unlabelled": unlabelled},
             used=table.num_rows - unlabelled,
         )
@@ -92,5 +94,10 @@ class Evaluate(Task):
 
 
 def split(dates: Interval, holdout_days: int) -> tuple[Interval, Interval]:
-    """The days to learn from, and the last ones, to judge on: never more than a quarter."""
-    return dates.split(min(holdout_days, len(dates) // 4))
+    """The days to learn from, and the last ones, to judge on: one at least, and never more than a quarter."""
+    if holdout_days < 1 or len(dates) < 2:
+        raise ConfigurationError(
+            f"found {dates} ({len(dates)} days) of which {holdout_days} are held out, expected two days or "
+            f"more, and at least one held out: give other dates or holdout_days"
+        )
+    return dates.split(max(1, min(holdout_days, len(dates) // 4)))

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
+from pipeline import cli
 from pipeline.store.local import LocalStorage
+from tests.mill import ROOT
+from tests.project import Project
 from tests.sales import open_shop
+from tests.untouched import stamps, touched
 from tests.world import World
 
 # Hypothesis draws from the constants of the modules that happen to be loaded, which differ between the
 # processes that share the tests: without this the same test would see other examples from run to run.
 assert callable(providers._get_local_constants)
 providers._get_local_constants = Constants
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_data() -> Iterator[None]:
+    """The tests leave the checkout's `data` alone: what was landed and built there is somebody's."""
+    before = stamps(ROOT / "data")
+    yield
+    found = touched(before, stamps(ROOT / "data"))
+    assert not found, (
+        f"a test wrote below {ROOT / 'data'}, or somebody worked there meanwhile: {found[:10]}; "
+        f"give it a folder of its own, as tests.world and tests.mill do"
+    )
+
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """An importable, empty directory; what is imported from it is forgotten afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    known = set(sys.modules)
+    yield Project(tmp_path)
+    for name in set(sys.modules) - known:
+        path = getattr(sys.modules[name], "__file__", None) or ""
+        if path.startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture
@@ -31,3 +63,19 @@ def world(tmp_path: Path) -> Iterator[World]:
 def shop(world: World) -> World:
     """The small pipeline of `tests.sales`, built once."""
     return open_shop(world)
+
+
+@pytest.fixture
+def ask(shop: World, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Type a command as a new process; what it prints."""
+
+    def run(*words: str, expect: int = 0) -> str:
+        shop.forget()
+        shop.session()
+        capsys.readouterr()
+        code = cli.main([words[0], "--module", "shop.tasks", *words[1:]])
+        said = capsys.readouterr()
+        assert code == expect, said.err
+        return said.out if code == 0 else said.err
+
+    return run

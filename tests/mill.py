@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,7 @@ class Project:
         self.store = folder / store
         self.online = folder / online
         self.cwd = folder
+        self._temporary = tempfile.TemporaryDirectory(prefix="headrace-")  # a socket's path is short
 
     @classmethod
     def example(cls, name: str, folder: Path) -> Self:
@@ -39,9 +41,13 @@ class Project:
         return cls(folder, store=".headrace")
 
     def environment(self) -> dict[str, str]:
-        """What the commands find in the environment: one thread, and this folder's configuration."""
+        """What the commands find in the environment: one thread, and this folder's configuration.
+
+        And temporary files of their own: Luigi keeps a lock there for each command line, whatever its store.
+        """
         return {
             **os.environ,
+            "TMPDIR": self._temporary.name,
             "LUIGI_CONFIG_PATH": str(self.folder / "luigi.cfg"),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
@@ -120,6 +126,7 @@ class Checkout(Project):
             "PATH": f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder),  # before the checkout that the environment was installed from
             "COLUMNS": "110",
+            "LOGNAME": "ada",  # who promotes
         }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import pyarrow as pa  # noqa: TID253
 
 from pipeline.model.evaluation import evaluate
 from pipeline.model.problem import Problem
+from pipeline.release.aliases import Generation
 from pipeline.release.assemble import Candidate, Evidence, assemble
 from pipeline.release.budget import Budget
+from pipeline.release.reader import Reader
 from pipeline.release.registry import Registry
 from pipeline.release.served import Served
 from pipeline.release.signing import Signer, Trust, generate
@@ -22,6 +26,7 @@ from pipeline.store.local import LocalStorage
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
 from pipeline.values.contract import Column, Contract
+from pipeline.values.digest import Digest, canonical_json
 from pipeline.values.frame import as_frame
 from pipeline.values.model import digest_model, dump_model
 from tests.world import FakeClock
@@ -86,13 +91,27 @@ def bundle(
     from sklearn.dummy import DummyClassifier
 
     constant = fit(holdout, DummyClassifier())
-    metrics = evaluate(scores(judged or model, holdout, contract), {"constant": scores(constant, holdout)})
+    found = evaluate(scores(judged or model, holdout, contract), {"constant": scores(constant, holdout)})
+    metrics = {**found, "model": digest_model(judged or model)}
+    return assembled(model, holdout, metrics, PROBLEM, contract, budget, learnt_until)
+
+
+def assembled(
+    model: Any,
+    holdout: pa.Table,
+    metrics: Mapping[str, Any],
+    problem: Problem,
+    contract: Contract = CONTRACT,
+    budget: Budget = Budget(),  # noqa: B008 - frozen
+    learnt_until: date = CUT,
+) -> Bundle:
+    """The bundle of a model of any kind, with metrics that are believed."""
     evidence = Evidence(
         description="Says whether it will come.",
         trained_on=f"2013-01-01-{learnt_until}",
         learnt_until=str(learnt_until),
         judged_on=f"{CUT}-2013-03-31",
-        metrics={**metrics, "model": digest_model(judged or model)},
+        metrics=metrics,
         environment={"python": "3.11", "distributions": {"scikit-learn": "1.9.1"}},
         provenance={
             "task": "FitModel", "key": "sha256:" + "0" * 64, "code": "sha256:" + "1" * 64,
@@ -100,13 +119,20 @@ def bundle(
             "sources": {"Rows": {"2013-01-01": "sha256:" + "2" * 64}},
         },
     )  # fmt: skip
-    return assemble(Candidate(ALIAS, model, dump_model(model), PROBLEM, contract, budget), holdout, evidence)
+    return assemble(Candidate(ALIAS, model, dump_model(model), problem, contract, budget), holdout, evidence)
+
+
+@cache
+def small(c: float = 1.0) -> Bundle:
+    """The bundle of a small model; another `c` makes another model, the larger the better."""
+    from sklearn.linear_model import LogisticRegression
+
+    train = rows(days=60, start=CUT.replace(month=1), seed=2)
+    return bundle(fit(train, LogisticRegression(C=c)), rows())
 
 
 def with_json(changed: Bundle, name: str, value: Any) -> Bundle:
     """A bundle in which one file says something else."""
-    from pipeline.values.digest import canonical_json
-
     return replace(changed, files={**changed.files, name: canonical_json(value)})
 
 
@@ -129,3 +155,45 @@ def passed(found: Bundle, status: str = "passed", generation: int = 0) -> Mappin
         "bundle": found.digest, "model": found.json("serving.json")["state"], "status": status,
         "champion_generation": generation, "why": [], "outcomes": [],
     }  # fmt: skip
+
+
+def wrapped(found: Bundle, text: str) -> Bundle:
+    """The same model in another bundle."""
+    return with_json(found, "card.json", {"told": text})
+
+
+def judged(store: Registry, found: Bundle, status: str = "passed", generation: int = 0) -> Digest:
+    """A bundle in the store, with its verdict."""
+    digest = store.publish(found)
+    store.keep_verdict(digest, dict(passed(found, status, generation)))
+    return digest
+
+
+def promoted(store: Registry, found: Bundle, is_automatic: bool = False) -> Generation:
+    """A bundle that serves now."""
+    newest = store.current(ALIAS)
+    number = newest.number if newest else 0
+    digest = judged(store, found, generation=number)
+    return store.promote(ALIAS, digest, "it is due", number, is_automatic=is_automatic)
+
+
+class Service:
+    """A store, a service's home, and readers that start there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.registry = registry(folder)
+        self.online, self.home, self.folder = folder / "online", folder / "home", folder
+        promoted(self.registry, small())
+
+    def start(self, home: Path | None = None, alias: str = ALIAS) -> Reader:
+        return Reader(self.online, alias, self.registry.trust, home or self.home, poll_s=None)
+
+    def take_away(self) -> None:
+        self.online.rename(self.folder / "away")
+
+    def bring_back(self) -> None:
+        shutil.rmtree(self.online, ignore_errors=True)
+        (self.folder / "away").rename(self.online)
+
+    def kept(self) -> LocalStorage:
+        return LocalStorage(self.home / ALIAS)

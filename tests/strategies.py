@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pipeline.values.contract import TYPES, Column, Contract
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -138,3 +140,51 @@ def row_sets(max_rows: int = 20) -> st.SearchStrategy[list[dict[str, Any]]]:
         }
     )
     return st.lists(row, max_size=max_rows)
+
+
+_NUMBERS: dict[str, tuple[Any, Any]] = {
+    "int32": (st.integers, (-(2**31), 2**31 - 1)),
+    "int64": (st.integers, (-(2**53), 2**53)),
+    "float64": (st.floats, (-1.7e308, 1.7e308)),
+}
+
+
+@st.composite
+def _served_columns(draw: st.DrawFn, name: str) -> Column:
+    kind, nullable = draw(st.sampled_from(TYPES)), draw(st.booleans())
+    if kind == "string":
+        return Column(name, kind, nullable, among=tuple(draw(st.sets(st.sampled_from("abcd")))))
+    if kind not in _NUMBERS:
+        return Column(name, kind, nullable)
+    numbers, ends = _NUMBERS[kind]
+    low, high = sorted(draw(st.tuples(numbers(*ends), numbers(*ends))))
+    return Column(
+        name, kind, nullable,
+        low=draw(st.none() | st.just(low)), high=draw(st.none() | st.just(high) | st.just(low)),
+    )  # fmt: skip
+
+
+@st.composite
+def served_contracts(draw: st.DrawFn) -> Contract:
+    """What a model may be asked: up to five columns of every type, with every kind of rule."""
+    count = draw(st.integers(1, 5))
+    return Contract(columns=tuple(draw(_served_columns(f"c{index}")) for index in range(count)))
+
+
+def served_rows(contract: Contract, max_rows: int = 8) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Rows that keep a contract, one at least."""
+    row = st.fixed_dictionaries({column.name: _served_values(column) for column in contract.columns})
+    return st.lists(row, min_size=1, max_size=max_rows)
+
+
+def _served_values(column: Column) -> st.SearchStrategy[Any]:
+    values: st.SearchStrategy[Any]
+    if column.type in _NUMBERS:
+        numbers, (low, high) = _NUMBERS[column.type]
+        values = numbers(
+            low if column.low is None else column.low, high if column.high is None else column.high
+        )
+    else:
+        texts = st.sampled_from(column.among) if column.among else _TEXTS
+        values = {"string": texts, "bool": st.booleans(), "date": _DATES, "instant": _INSTANTS}[column.type]
+    return st.none() | values if column.nullable else values

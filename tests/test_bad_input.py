@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
-from pipeline.build.landing import read_whole
+from pipeline.build.landing import Files, read_whole
 from pipeline.errors import DataError
 from pipeline.store.repository import Record, Repository
 from pipeline.values.digest import Digest, digest_bytes
@@ -185,6 +187,52 @@ def test_a_file_that_cannot_be_read_fails_alone(shop: World) -> None:
     [failure] = result.summary["failures"]
     assert failure["partition"] == "2013-05-02"
     assert "can't be read: Is a directory" in failure["cause"]
+
+
+def unreachable(path: Path) -> None:
+    """Put a link to itself in the place of a file or folder: nobody can tell what is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.symlink_to(path)
+
+
+def test_a_file_of_which_nobody_can_tell_whether_it_is_there_has_not_just_not_landed(shop: World) -> None:
+    """Nobody must be told to accept a hole where a permission or a disk is what is wrong."""
+    unreachable(shop.landing / "sales" / "2013-05-02.csv")
+
+    result = shop.run(BIG, dates=DATES)
+
+    [failure] = result.summary["failures"]
+    assert (failure["partition"], failure["missing"]) == ("2013-05-02", False)
+    assert "can't be read: Too many levels of symbolic links; mend it" in failure["cause"]
+    assert [label for label in result.built if label.startswith("Big")] == [
+        "Big 2013-05-01",
+        "Big 2013-05-03",
+    ]
+
+
+def test_a_folder_of_drops_that_cannot_be_listed_fails_its_days(shop: World) -> None:
+    shop.edit("shop.tasks", "class Sales(Source)", "class Sales(Snapshot)")
+    shop.edit("shop.tasks", "Map, Source", "Map, Snapshot")
+    unreachable(shop.landing / "sales")
+
+    result = shop.run(BIG, dates=DATES)
+
+    [failure] = result.summary["failures"]
+    assert failure["cause"].startswith("DataError: ")
+    assert f"{shop.landing / 'sales'} can't be read: Too many levels" in failure["cause"]
+    assert result.summary["status"] == "failed"
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_folder_that_never_landed(shop: World) -> None:
+    shutil.rmtree(shop.landing / "sales")
+    (shop.landing / "sales").touch()
+
+    result = shop.run(BIG, dates=DATES)
+
+    assert [failure["missing"] for failure in result.summary["failures"]] == [True, True, True]
+    assert Files("sales/{day}.csv").days() == []
 
 
 def test_times_that_lie_do_not_hide_a_change(shop: World) -> None:

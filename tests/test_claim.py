@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from pipeline.build import claim
 from pipeline.build.claim import LIFETIME_S, Claims
 from pipeline.store.storage import MemoryStorage
 from pipeline.values.digest import canonical_json, digest_bytes, parse_json
@@ -31,8 +32,8 @@ def clock() -> FakeClock:
 def claimed_by(storage: MemoryStorage, clock: FakeClock, **changed: object) -> None:
     """A claim as another process holds it."""
     Claims(storage, clock).take(KEY)
-    claim = parse_json(storage.read(NAME))
-    storage.replace(NAME, canonical_json({**claim, **changed}))
+    found = parse_json(storage.read(NAME))
+    storage.replace(NAME, canonical_json({**found, **changed}))
 
 
 def started(pid: int) -> str:
@@ -73,14 +74,26 @@ def test_a_living_process_is_waited_for(storage: MemoryStorage, clock: FakeClock
     assert not Claims(storage, clock).take(KEY)
 
 
-def test_a_living_process_is_believed_until_its_claim_expires(
+def test_a_living_process_is_believed_however_long_it_builds(
     storage: MemoryStorage, clock: FakeClock
 ) -> None:
     claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
-    clock.advance(seconds=LIFETIME_S - 1)
+
+    clock.advance(seconds=10 * LIFETIME_S)
+
     assert not Claims(storage, clock).take(KEY)
 
-    clock.advance(seconds=1)
+
+def test_where_a_boot_has_no_name_a_number_is_believed_until_its_claim_expires(
+    storage: MemoryStorage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `/proc` nothing tells a process from a later one of its number."""
+    monkeypatch.setattr(claim, "_boot", lambda: "")
+    claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
+    assert not Claims(storage, clock).take(KEY)
+
+    clock.advance(seconds=LIFETIME_S)
+
     assert Claims(storage, clock).take(KEY)
 
 
@@ -100,10 +113,10 @@ def test_a_claim_that_was_taken_over_names_its_new_holder(storage: MemoryStorage
     clock.advance(seconds=LIFETIME_S)
     Claims(storage, clock).take(KEY)
 
-    claim = parse_json(storage.read(NAME))
+    found = parse_json(storage.read(NAME))
 
-    assert (claim["host"], claim["pid"]) == (socket.gethostname(), os.getpid())
-    assert claim["expires_at"] > clock().isoformat()
+    assert (found["host"], found["pid"]) == (socket.gethostname(), os.getpid())
+    assert found["expires_at"] > clock().isoformat()
 
 
 def test_a_process_that_is_gone_holds_nobody_up(storage: MemoryStorage, clock: FakeClock) -> None:
@@ -112,6 +125,18 @@ def test_a_process_that_is_gone_holds_nobody_up(storage: MemoryStorage, clock: F
     claimed_by(storage, clock, pid=ended.pid, started="")
 
     assert Claims(storage, clock).take(KEY)
+
+
+def test_a_process_that_ended_and_that_nobody_asked_after_holds_nobody_up(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        claimed_by(storage, clock, pid=child.pid, started=started(child.pid))
+        assert not Claims(storage, clock).take(KEY)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is over, and a zombie
+
+        assert Claims(storage, clock).take(KEY)
 
 
 def test_a_process_whose_number_lives_on_in_another_holds_nobody_up(

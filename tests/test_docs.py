@@ -11,7 +11,7 @@ import pytest
 from tests import console
 from tests.mill import ROOT, Checkout
 
-PAGES = ("README.md", "docs/operate.md", "docs/format.md")
+PAGES = ("README.md", "docs/operate.md", "docs/release.md", "docs/format.md")
 EVERY_PAGE = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )
@@ -38,11 +38,14 @@ def test_the_links_of_a_page_lead_somewhere(name: str) -> None:
     assert [link for link in links if not ((ROOT / name).parent / link).exists()] == []
 
 
-def test_the_readme_shows_the_example_as_it_is() -> None:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "example"), [("README.md", "shop/shop.py"), ("docs/release.md", "service/serve.py")]
+)
+def test_a_page_shows_an_example_as_it_is(name: str, example: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
-    assert (ROOT / "examples" / "shop" / "shop.py").read_text(encoding="utf-8") in blocks
+    assert (ROOT / "examples" / example).read_text(encoding="utf-8") in blocks
 
 
 def test_a_page_whose_output_is_not_true_is_noticed(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +31,14 @@ def slumps(shop: Project, *words: str, expect: int) -> str:
 
 def day(shop: Project) -> Path:
     return shop.landing / "sales" / f"{DAY}.csv"
+
+
+def change(shop: Project, old: str, new: str) -> None:
+    """Edit the shop's module."""
+    path = shop.folder / "shop.py"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def configure(shop: Project, old: str, new: str) -> None:
@@ -127,6 +137,92 @@ def test_a_parameter_that_is_nowhere_set_is_bad_configuration(shop: Project) -> 
     assert "requires the 'dates' parameter to be set: on the command line, or under the task's name" in said
 
 
+def test_bad_configuration_of_a_task_that_is_needed_is_bad_configuration(shop: Project) -> None:
+    """Told before anything is asked, and so before anything is built."""
+    configure(shop, "gaps = 2026-02-01-2026-03-02", "gaps = nonsense")
+
+    said = slumps(shop, expect=40)
+
+    assert said.startswith("ConfigurationError: [Sales] gaps: 'nonsense' is not an interval of days")
+    assert len(said.splitlines()) == 1
+    assert shop.run("headrace", "plan", "Slumps", expect=40).count("[Sales] gaps: 'nonsense'") == 1
+    assert "no run yet" in shop.run("headrace", "log")
+
+
+def test_a_parameter_that_a_task_that_is_needed_lacks_is_bad_configuration(shop: Project) -> None:
+    change(shop, "class Sales(Source):", "class Sales(Source):\n    till = luigi.Parameter()")
+
+    said = slumps(shop, expect=40)
+
+    assert "requires the 'till' parameter to be set" in said
+    assert "requires the 'till' parameter to be set" in shop.run("headrace", "plan", "Slumps", expect=40)
+
+
+def test_a_wrong_declaration_of_a_task_that_is_needed_is_bad_configuration(shop: Project) -> None:
+    change(shop, '{"sales": Sales(dates=self.dates)}', "[Sales(dates=self.dates)]")
+
+    assert "return a dict of inputs by name" in slumps(shop, expect=40)
+
+
+def test_a_source_whose_files_name_no_day_is_bad_configuration(shop: Project) -> None:
+    change(shop, "sales/{day}.csv", "sales/all.csv")
+
+    assert "has no {day} in its file name" in slumps(shop, expect=40)
+
+
+@pytest.mark.parametrize("how", ["a flag", "a configuration"])
+def test_scheduling_in_parallel_is_refused(shop: Project, how: str) -> None:
+    if how == "a configuration":
+        configure(shop, "[headrace]", "[core]\nparallel_scheduling = true\n[headrace]")
+    words = ["--parallel-scheduling"] if how == "a flag" else []
+
+    said = slumps(shop, *words, expect=40)
+
+    assert "Leave out --parallel-scheduling" in said
+    assert "no run yet" in shop.run("headrace", "log")
+
+
+def test_a_program_that_schedules_in_parallel_is_refused_too(shop: Project) -> None:
+    """It tells Luigi alone, and each task is asked in a process of a pool."""
+    program = (
+        "import luigi, shop; task = shop.Slumps(dates='2026-03-09');"
+        "print('done', luigi.build([task], local_scheduler=True, parallel_scheduling=True))"
+    )
+
+    said = shop.run("python", "-c", program)
+
+    assert "Leave out --parallel-scheduling" in said
+    assert said.splitlines()[-1] == "done False"
+
+
+def test_no_day_at_all_is_bad_configuration(shop: Project) -> None:
+    said = slumps(shop, "--dates", "2026-03-10-2026-03-10", expect=40)
+
+    assert "Slumps: dates is 2026-03-10-2026-03-10, which holds no day" in said
+    assert "holds no day" in shop.run(
+        "headrace", "plan", "Slumps", "--dates", "2026-03-10-2026-03-10", expect=40
+    )
+
+
+@pytest.mark.parametrize("named", ["absent.cfg", "."])
+def test_a_configuration_that_is_named_and_cannot_be_read_is_bad_configuration(
+    shop: Project, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the defaults of another place, under which the job would seem to be done."""
+    environment = {**shop.environment(), "LUIGI_CONFIG_PATH": str(shop.folder / named)}
+    monkeypatch.setattr(shop, "environment", lambda: environment)
+
+    said = slumps(shop, expect=40)
+
+    assert f"LUIGI_CONFIG_PATH names {shop.folder / named}, which can't be read" in said
+    assert "LUIGI_CONFIG_PATH names" in shop.run("headrace", "plan", "Slumps", expect=40)
+
+
+def test_a_module_that_is_not_there_and_a_flag_that_is_none_have_codes_of_their_own(shop: Project) -> None:
+    assert "No module named 'shops'" in shop.luigi("shops", "Slumps", expect=1)
+    assert "unrecognized arguments: --days" in slumps(shop, "--days", "2026-03-10", expect=2)
+
+
 def test_many_failures_are_told_in_part_and_kept_in_full(shop: Project) -> None:
     for path in (shop.landing / "sales").iterdir():
         path.write_text("nonsense")
@@ -188,15 +284,20 @@ def _call(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-def test_a_full_disk_is_a_named_error_and_the_rest_goes_on_once_there_is_room(
-    shop: Project, small_disk: Callable[[str], None]
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_full_disk_is_35_and_the_rest_goes_on_once_there_is_room(
+    shop: Project, small_disk: Callable[[str], None], workers: str
 ) -> None:
+    configure(shop, "[headrace]", "[headrace]\nmetrics = metrics")
     small_disk("size=64k")
 
-    said = slumps(shop, expect=30)
+    said = slumps(shop, "--workers", workers, expect=35)
 
     assert "StoreUnwritable" in said
     assert "No space left" in said
+    assert said.splitlines()[-1].startswith("stopped by StoreUnwritable: ")
+    metrics = (shop.folder / "metrics" / "headrace_Slumps.prom").read_text(encoding="utf-8")
+    assert 'headrace_last_run_status{job="Slumps",status="stopped"} 1' in metrics
     small_disk("size=8m")
     slumps(shop, expect=0)
     assert slumps(shop, expect=0).splitlines()[-1].startswith("nothing to do")
@@ -228,40 +329,50 @@ def test_a_declaration_that_cannot_work_fails_once_and_says_what_to_write(shop: 
     assert said.count("TaskError: WeekBefore.summarize does not say which aggregate it returns") == 1
 
 
-def test_somebodys_bug_keeps_its_traceback_in_the_ledger(shop: Project) -> None:
-    module = shop.folder / "shop.py"
-    text = module.read_text(encoding="utf-8")
-    module.write_text(text.replace("[1] / 7", "[2] / 7"), encoding="utf-8")
+def test_somebodys_bug_says_where_it_is_and_where_its_traceback(shop: Project) -> None:
+    change(shop, "[1] / 7", "[2] / 7")
 
     said = slumps(shop, expect=30)
 
-    assert "Slumps 2026-03-09 failed: IndexError: tuple index out of range" in said
-    ledger = shop.run("headrace", "log", "--json", shop.summary()["run"])
-    assert "shop.py" in ledger
-    assert "IndexError" in ledger
+    line = 1 + (shop.folder / "shop.py").read_text(encoding="utf-8").partition("[2] / 7")[0].count("\n")
+    place = f"(shop.py:{line} in Slumps.build.<locals>.<dictcomp>)"
+    assert f"Slumps 2026-03-09 failed: IndexError: tuple index out of range {place}" in said
+    [command] = re.findall("`(headrace log .*)` prints the traceback", said)
+    told = shop.run(*command.split())
+    assert "Traceback (most recent call last):" in told
+    assert "usual = {shop: week.get" in told
 
 
-def test_the_same_command_twice_at_once_is_10(shop: Project) -> None:
-    """The first run waits in a build until the second has come and gone."""
-    os.mkfifo(shop.folder / "go")
-    module = shop.folder / "shop.py"
-    text = module.read_text(encoding="utf-8")
-    module.write_text(
-        text.replace("        today = Tally", "        open('go').read()\n        today = Tally"),
-        encoding="utf-8",
-    )
-    words = [sys.executable, "-m", "luigi", "--module", "shop", "Slumps", "--dates", "2026-03-09"]
-    with subprocess.Popen(
-        words, cwd=shop.folder, env=shop.environment(), stdout=subprocess.PIPE, text=True
-    ) as first:
-        with open(shop.folder / "go", "w"):  # opens once the first run reads it
-            second = subprocess.run(
-                words, cwd=shop.folder, env=shop.environment(), capture_output=True, check=False
-            )
-        first.communicate()
+def test_a_scheduler_that_does_not_answer_is_35(shop: Project) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        core = f"[core]\nlocal_scheduler = false\nscheduler_url = {url}\nrpc_retry_wait = 0\n"
+        configure(shop, "[headrace]", f"{core}[headrace]")
 
-    assert second.returncode == 10
-    assert first.returncode == 0
+        said = slumps(shop, expect=35)
+
+    assert f"Failed connecting to remote scheduler '{url}'; it is asked 3 times, 0 s apart" in said
+    assert "SchedulerUnreachable: Errors (3 attempts)" in said
+    assert "start `luigid` there, or set [core] local_scheduler = true" in said
+    assert said.splitlines()[-1].startswith("stopped by SchedulerUnreachable: nothing built")
+
+
+def test_a_damaged_record_is_told_of_once_and_built_again(shop: Project) -> None:
+    slumps(shop, expect=0)
+    shutil.rmtree(shop.store / "cache")
+    [record] = [
+        path
+        for path in (shop.store / "records" / "Sales").rglob("1")
+        if "2026-03-15" in path.read_text(encoding="utf-8")
+    ]
+    record.write_text("{}", encoding="utf-8")
+
+    planned, ran = shop.run("headrace", "plan", "Slumps"), slumps(shop, expect=0)
+
+    for said in (planned, ran):
+        assert sum(line.startswith("the record records/Sales/") for line in said.splitlines()) == 1
+    assert ran.splitlines()[-1].startswith("complete: 1 built, 1 cut off")
 
 
 def test_the_users_own_configuration_is_never_overridden(shop: Project) -> None:

@@ -59,13 +59,17 @@ def models() -> Mapping[str, Any]:
     return {"sound": released.fit(TRAIN), "weak": released.fit(TRAIN, LogisticRegression(C=0.001))}
 
 
+@pytest.fixture(scope="module")
+def bundles(models: Mapping[str, Any]) -> Mapping[str, Bundle]:
+    return {name: released.bundle(model, HOLDOUT) for name, model in models.items()}
+
+
 @pytest.fixture
-def at(tmp_path: Path, models: Mapping[str, Any]) -> Candidates:
+def at(tmp_path: Path, bundles: Mapping[str, Bundle]) -> Candidates:
     """The champion is sound but shy, so that the candidate is better."""
     registry = released.registry(tmp_path)
-    champion, sound = (released.bundle(models[name], HOLDOUT) for name in ("weak", "sound"))
-    registry.publish(champion)
-    return Candidates(registry, tmp_path, champion, sound)
+    registry.publish(bundles["weak"])
+    return Candidates(registry, tmp_path, bundles["weak"], bundles["sound"])
 
 
 def failed(findings: Mapping[str, str]) -> set[str]:
@@ -220,6 +224,12 @@ def test_what_a_stranger_signed_is_refused(at: Candidates, tmp_path: Path) -> No
     stranger = released.registry(tmp_path / "stranger", at.registry.storage)
 
     assert at.findings(stranger.publish(at.sound)) == {"signature": "fail"}
+
+
+def test_a_model_of_another_state_than_its_manifest_says_is_refused(at: Candidates) -> None:
+    other = {**at.sound.json("serving.json"), "state": "sha256:" + "0" * 64}
+
+    assert failed(at.findings(released.with_json(at.sound, "serving.json", other))) == {"load"}
 
 
 def test_golden_rows_that_do_not_replay_are_refused(at: Candidates) -> None:

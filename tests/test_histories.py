@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random  # noqa: TID251 - histories are drawn from a seed
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import pytest
 from pipeline.build.invoke import RunResult
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage
-from pipeline.values.digest import Digest, parse_json
+from pipeline.values.digest import Digest
 from tests.sales import DATES, MAY, MODEL, land
 from tests.world import World
 
@@ -53,6 +54,25 @@ def change_the_window(world: World, chance: random.Random) -> None:
     world.edit("shop.tasks", *((old, new) if old in text else (new, old)))
 
 
+def ask_otherwise_for_shops(world: World, chance: random.Random) -> None:
+    text = (world.folder / "shop" / "tasks.py").read_text(encoding="utf-8")
+    old, new = "self.dates), optional=True)", "self.dates), optional=False)"
+    world.edit("shop.tasks", *((old, new) if old in text else (new, old)))
+
+
+def ask_otherwise_for_features(world: World, chance: random.Random) -> None:
+    text = (world.folder / "shop" / "tasks.py").read_text(encoding="utf-8")
+    old, new = (
+        '{"features": Features(dates=self.dates), ',
+        ('{"features": Input(Features(dates=self.dates), failed="skip"), '),
+    )
+    world.edit("shop.tasks", *((old, new) if old in text else (new, old)))
+
+
+def withdraw_the_first_snapshot(world: World, chance: random.Random) -> None:
+    (world.landing / "shops" / "2013-05-01.csv").unlink(missing_ok=True)
+
+
 def drop_a_snapshot(world: World, chance: random.Random) -> None:
     world.rows(f"shops/{_day(chance)}.csv", [{"shop": "a", "town": chance.choice("xyz")}])
 
@@ -72,6 +92,15 @@ def lose_the_caches(world: World, chance: random.Random) -> None:
     world.storage.delete(list(world.storage.list("cache")))
 
 
+def damage_a_record(world: World, chance: random.Random) -> None:
+    world.storage.replace(chance.choice(sorted(world.storage.list("records"))), b"damage")
+
+
+def damage_the_caches(world: World, chance: random.Random) -> None:
+    for name in list(world.storage.list("cache")):
+        world.storage.replace(name, world.storage.read(name)[: -chance.randint(1, 9)])
+
+
 def lose_a_record(world: World, chance: random.Random) -> None:
     world.storage.delete([chance.choice(sorted(world.storage.list("records")))])
 
@@ -83,6 +112,8 @@ def _key(record: object) -> str:
 EVERY: list[Step] = [
     correct_a_day, correct_a_day, break_a_day, withdraw_a_day, change_a_helper, change_an_aggregate,
     change_the_window, drop_a_snapshot, lose_a_value, damage_a_value, lose_the_caches, lose_a_record,
+    ask_otherwise_for_shops, ask_otherwise_for_features, withdraw_the_first_snapshot, damage_a_record,
+    damage_the_caches,
 ]  # fmt: skip
 
 
@@ -90,8 +121,8 @@ def run(world: World) -> tuple[RunResult, dict[str, Digest]]:
     """Run as a new process would; how it ended, and the root of every stage that it settled."""
     result = world.run(MODEL, dates=DATES)
     folder = f"runs/{result.summary['run']}/settled"
-    heads = [name for name in world.storage.list(folder) if not name.endswith(".outcomes")]
-    return result, {name.rsplit("/", 1)[1]: parse_json(world.storage.read(name))["root"] for name in heads}
+    heads = {name: world.storage.read(name).partition(b"\n")[0] for name in world.storage.list(folder)}
+    return result, {name.rsplit("/", 1)[1]: json.loads(head)["root"] for name, head in heads.items()}
 
 
 def mend(world: World) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.errors import DataError
+from pipeline.model import sanity
 from pipeline.model.estimate import estimates
 from tasks import learning
 from tests import flight_days
@@ -100,6 +101,23 @@ def test_every_rung_can_be_fitted_again_to_the_bit(kind: str) -> None:
     one, other = (learning.predict(learning.fit(_features(), kind), judged) for _ in range(2))
 
     assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("kind", learning.RUNGS[1:])
+def test_every_rung_that_looks_at_a_flight_is_trained_sanely(kind: str) -> None:
+    found = sanity.outcomes(partial(learning.fit, kind=kind), learning.predict, _features(), learning.PROBLEM)
+
+    assert [outcome.why for outcome in found if outcome.status != "pass"] == []
+
+
+def test_a_constant_tells_no_flights_apart() -> None:
+    found = sanity.outcomes(
+        partial(learning.fit, kind="constant"), learning.predict, _features(), learning.PROBLEM
+    )
+
+    assert [outcome.name for outcome in found if outcome.status != "pass"] == [
+        "few rows are learnt by heart", "turned labels are learnt as well",
+    ]  # fmt: skip
 
 
 def test_a_higher_rung_knows_more_of_what_it_learnt_from() -> None:

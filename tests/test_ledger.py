@@ -13,13 +13,16 @@ import pytest
 from luigi.execution_summary import LuigiStatusCode
 
 import pipeline
-from pipeline.build import ledger
+from pipeline.build import ledger, messages, run, status
 from pipeline.build import session as sessions
+from pipeline.build.engine import Report
 from pipeline.store.storage import MemoryStorage, Storage
 from pipeline.values.digest import parse_json
 from tests.world import World
 
 TASKS = """
+    import os
+    import signal
     from pathlib import Path
     from pipeline import Column, Contract, DatesParameter, Input, Map, Source, Task
 
@@ -40,6 +43,8 @@ TASKS = """
                 raise ValueError("thirteen")
             if (ASIDE / "interrupt").exists():
                 raise KeyboardInterrupt
+            if (ASIDE / "kill").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
             return readings
 
     class Undeclared(Map):
@@ -161,14 +166,36 @@ def test_a_run_that_goes_on_says_so_in_the_store(lab: World) -> None:
     assert session.is_closed
 
 
+def test_a_forked_worker_leaves_an_interruption_to_its_parent(
+    lab: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both got it. The parent ends the run and says so; the worker ends without a traceback of its own."""
+    lab.session()
+    lab.task("lab.tasks.Clean", dates=DATES)
+    session = sessions.current()
+    session.pid = os.getppid()
+
+    with pytest.raises(SystemExit) as end:
+        list(run.broke(session, "Clean", Report("Clean"), 0.0, KeyboardInterrupt()))
+
+    assert end.value.code == messages.INTERRUPTED
+    try:
+        raise end.value
+    except SystemExit:
+        logging.getLogger("luigi-interface").exception(
+            "Worker failed"
+        )  # as Luigi does, of whatever is raised
+    assert "Worker failed" not in caplog.text
+
+
 # What may be called complete.
 
 
-def test_an_interrupted_run_is_unfinished_and_the_next_one_goes_on(lab: World) -> None:
+def test_an_interrupted_run_says_so_and_the_next_one_goes_on(lab: World) -> None:
     (lab.folder / "interrupt").touch()
     with pytest.raises(KeyboardInterrupt):
         lab.run("lab.tasks.Clean", dates=DATES)
-    assert [run["status"] for run in runs(lab.storage)] == ["unfinished"]
+    assert [run["status"] for run in runs(lab.storage)] == ["interrupted"]
     assert list(lab.storage.list("claims")) == []
     assert sessions.current().is_closed
 
@@ -179,23 +206,38 @@ def test_an_interrupted_run_is_unfinished_and_the_next_one_goes_on(lab: World) -
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_stage_that_breaks_leaves_the_run_unfinished(lab: World, workers: int) -> None:
+def test_a_stage_that_breaks_stops_the_run(lab: World, workers: int, said: pytest.LogCaptureFixture) -> None:
     (lab.folder / "crash").touch()
 
     result = lab.run("lab.tasks.Undeclared", workers, dates=DATES)
 
-    assert result.summary["status"] == ledger.UNFINISHED
+    assert result.summary["status"] == status.STOPPED
+    assert result.summary["error"].startswith("RuntimeError: the stage itself broke (tasks.py:")
     assert result.summary["counts"]["built"] == 6
+    assert said.messages[-1].startswith("stopped by RuntimeError: 6 built (")
+
+
+def test_a_run_of_which_a_worker_was_killed_is_unfinished_in_that_stage(lab: World) -> None:
+    """So it goes when there is not enough memory; nobody is left to say why."""
+    (lab.folder / "kill").touch()
+
+    result = lab.run("lab.tasks.Clean", workers=2, dates=DATES)
+
+    assert result.summary["status"] == status.UNFINISHED
+    assert {stage["task"]: stage["state"] for stage in result.stages.values()} == {
+        "Readings": status.OVER,
+        "Clean": status.BEGUN,
+    }
 
 
 def test_a_run_that_broke_does_not_say_that_only_data_is_missing(lab: World) -> None:
     (lab.landing / "readings" / "2013-05-02.csv").unlink()
     (lab.folder / "crash").touch()
 
-    assert lab.run("lab.tasks.Undeclared", dates=DATES).summary["status"] == ledger.UNFINISHED
+    assert lab.run("lab.tasks.Undeclared", dates=DATES).summary["status"] == status.STOPPED
 
     (lab.folder / "crash").unlink()
-    assert lab.run("lab.tasks.Undeclared", dates=DATES).summary["status"] == ledger.MISSING
+    assert lab.run("lab.tasks.Undeclared", dates=DATES).summary["status"] == status.MISSING
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -206,13 +248,13 @@ def test_a_run_whose_stages_ran_elsewhere_is_complete(lab: World, workers: int) 
     assert runs(lab.storage)[0] == {**result.summary, "seconds": runs(lab.storage)[0]["seconds"]}
 
 
-def test_a_run_in_which_one_of_two_tasks_broke_is_unfinished(lab: World) -> None:
+def test_a_run_in_which_one_of_two_tasks_broke_is_stopped(lab: World) -> None:
     (lab.folder / "crash").touch()
     lab.session()
     broken = lab.task("lab.tasks.Undeclared", dates=DATES)
     fine = type(broken.inputs["clean"].task)(dates="2013-05-01")
 
-    assert pipeline.run(fine, broken).summary["status"] == ledger.UNFINISHED
+    assert pipeline.run(fine, broken).summary["status"] == status.STOPPED
 
 
 # What the last line says.
@@ -239,7 +281,7 @@ def test_the_last_line_names_what_failed_and_the_lines_before_it_why(
     assert said.messages[-1] == (
         f"failed: 3 built, 2 failed, 1 blocked: Clean 2013-05-02, Readings 2013-05-03 (0.0 s, run {run})"
     )
-    assert "Clean 2013-05-02 failed: ValueError: thirteen" in said.messages
+    assert "Clean 2013-05-02 failed: ValueError: thirteen (tasks.py:21 in Clean.build)" in said.messages
     assert sum(text.startswith("Readings 2013-05-03 is missing: ") for text in said.messages) == 1
 
 
@@ -250,7 +292,7 @@ def test_the_last_line_of_an_interrupted_run_does_not_say_complete(
     with pytest.raises(KeyboardInterrupt):
         lab.run("lab.tasks.Clean", dates=DATES)
 
-    assert said.messages[-1].startswith("unfinished: 3 built (")
+    assert said.messages[-1].startswith("interrupted: 3 built (")
 
 
 def test_the_last_line_is_said_even_where_nothing_can_be_written(
@@ -301,7 +343,7 @@ def test_an_action_that_made_two_values_fails_the_run_that_saw_it(
 
     [alarm] = result.summary["alarms"]
     assert alarm.startswith("NotReproducible: Number all made ")
-    assert result.summary["status"] == ledger.FAILED
+    assert result.summary["status"] == status.FAILED
     assert said.messages[-1].startswith("failed: 1 built, 1 not reproducible (")
     assert raced.load("lab.tasks.Number", dates=DATES) == 1  # the first stands
 
@@ -350,8 +392,6 @@ def test_each_failure_is_told_once(told: list[dict[str, Any]], kept: list[tuple[
 
 def test_the_ledger_is_left_once_and_by_the_process_that_began_the_run(lab: World, tmp_path: Path) -> None:
     """A forked worker that ends must not say how the run of its parent ended."""
-    from pipeline.build import run
-
     lab.session()
     session = sessions.current()
     lab.task("lab.tasks.Clean", dates=DATES).complete()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from pipeline.build.status import STATUSES
 from tests.sales import DATES, MODEL, land
 from tests.world import World
 
@@ -44,6 +45,52 @@ def partitions(samples: dict[str, float]) -> dict[str, float]:
     }
 
 
+def rows_of(samples: dict[str, float], stage: str) -> list[float]:
+    return [
+        samples[f'headrace_rows{{stage="{stage}",kind="{kind}"}}']
+        for kind in ("in", "out", "rejected", "filtered")
+    ]
+
+
+def test_rows_are_told_of_the_stages_that_conserve_them_alone(shop: World, metrics: Path) -> None:
+    """A sum over stages would count a row once a stage, and lose those that went into a model."""
+    land(shop, "2013-05-03", 99)
+    shop.built(MODEL, dates=DATES)
+
+    samples = read(metrics)
+
+    stages = {found[1] for name in samples if (found := re.match(r'headrace_rows\{stage="(\w+)"', name))}
+    assert stages == {"Sales", "Clean", "Features"}  # summaries and a number hold no rows
+    for stage in stages:
+        taken, *given = rows_of(samples, stage)
+        assert taken == sum(given) > 0
+
+
+def test_a_stage_that_loses_rows_without_a_word_is_left_out(shop: World, metrics: Path) -> None:
+    shop.rows("sales/2013-05-03.csv", [{"shop": "a", "amount": 0}, {"shop": "b", "amount": 5}])
+    shop.built(MODEL, dates=DATES)
+    shop.edit("shop.rules", "pc.greater_equal", "pc.greater")
+    shop.built(MODEL, dates=DATES)
+
+    assert not [name for name in read(metrics) if name.startswith('headrace_rows{stage="Clean"')]
+
+
+def test_a_run_that_did_not_come_to_its_end_can_be_alarmed_on(shop: World, metrics: Path) -> None:
+    """No partition failed, and the counts of what was done say nothing."""
+    window = "    window = Window(days=3, lag=1)\n"
+    shop.edit("shop.tasks", window, f"{window}    def settle(self, engine):\n        raise RuntimeError\n")
+    shop.run(MODEL, dates=DATES)
+
+    samples = read(metrics)
+
+    assert partitions(samples).get("failed", 0) == 0
+    statuses = {name: value for name, value in samples.items() if name.startswith("headrace_last_run_status")}
+    assert [name for name, value in statuses.items() if value] == [
+        'headrace_last_run_status{status="stopped"}'
+    ]
+    assert len(statuses) == len(STATUSES)
+
+
 def test_a_run_counts_partitions_and_rows(shop: World, metrics: Path) -> None:
     land(shop, "2013-05-03", 99)
     built = shop.built(MODEL, dates=DATES)
@@ -51,8 +98,7 @@ def test_a_run_counts_partitions_and_rows(shop: World, metrics: Path) -> None:
     samples = read(metrics)
 
     assert partitions(samples)["built"] == len(built)
-    assert samples['headrace_rows{kind="in"}'] >= samples['headrace_rows{kind="out"}'] > 0
-    assert samples['headrace_rows{kind="rejected"}'] == 0
+    assert rows_of(samples, "Sales") == rows_of(samples, "Clean") == [2, 2, 0, 0]
     stages = [name for name in samples if name.startswith("headrace_stage_seconds")]
     assert len(stages) == 6  # the shops are up to date, and their stage did not run
 
@@ -62,7 +108,7 @@ def test_a_rejected_row_is_counted(shop: World, metrics: Path) -> None:
     shop.rows("sales/2013-05-03.csv", [*rows, {"shop": "last", "amount": -1}])
     shop.built(MODEL, dates=DATES)
 
-    assert read(metrics)['headrace_rows{kind="rejected"}'] == 1
+    assert rows_of(read(metrics), "Sales") == [27, 26, 1, 0]
 
 
 def test_a_cut_off_is_counted(shop: World, metrics: Path) -> None:
@@ -133,10 +179,8 @@ def test_every_row_of_a_run_is_accounted_for(world: World, tmp_path: Path) -> No
 
     samples = read(tmp_path / "headrace_Odd_Ones.prom", "Odd_Ones")
 
-    rows_by_kind = [
-        samples[f'headrace_rows{{kind="{kind}"}}'] for kind in ("in", "out", "rejected", "filtered")
-    ]
-    assert rows_by_kind == [100 + 99, 99 + 49, 1, 50]
+    assert rows_of(samples, "Lone") == [100, 99, 1, 0]
+    assert rows_of(samples, "Odd_Ones") == [99, 49, 0, 50]
     stages = {name for name in samples if name.startswith("headrace_stage_seconds")}
     assert stages == {f'headrace_stage_seconds{{stage="{task}"}}' for task in ("Lone", "Odd_Ones")}
 

@@ -54,6 +54,21 @@ def test_what_one_input_decides(seen: Seen, state: State | None) -> None:
     assert (found.state if found else None) == state
 
 
+def test_of_an_input_without_any_value_nothing_is_made() -> None:
+    def see_all(*outcomes: Outcome, failed: Policy = "skip", optional: bool = False) -> Seen:
+        days = {f"2013-05-0{number}": outcome for number, outcome in enumerate(outcomes, 1)}
+        return Seen("Flights", days, failed, optional, single=False, everything=True)
+
+    nothing = verdict({"flights": see_all(HOLE, HOLE)})
+    assert nothing is not None
+    assert (nothing.state, nothing.missing) == (State.FAILED, True)
+    assert nothing.cause.startswith("Flights has no data at all (2 days, from 2013-05-01)")
+    assert _state(see_all(HOLE, FAILED)) is State.BLOCKED
+    assert _state(see_all(HOLE, DONE)) is None
+    assert _state(see_all(FAILED, DONE)) is None
+    assert _state(see_all(HOLE, HOLE, optional=True)) is None
+
+
 def test_a_failure_weighs_more_than_a_hole_and_less_than_the_unknown() -> None:
     assert _state(see(HOLE), see(FAILED)) is State.BLOCKED
     assert _state(see(UNKNOWN), see(FAILED)) is State.UNKNOWN

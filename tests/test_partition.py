@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from pipeline.values.partition import Interval, Window, parse_interval, tree_roo
 from tests.strategies import reproducible
 
 TODAY = date(2013, 10, 5)
+MOMENT = datetime(2013, 5, 1, 12, tzinfo=UTC)
 DAYS = st.dates(date(1990, 1, 1), date(2050, 1, 1))
 
 
@@ -50,6 +52,15 @@ def test_an_interval_is_read(text: str, start: str, stop: str) -> None:
 def test_what_is_no_interval_is_told_the_forms(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not an interval of days .*write 2013, 2013-05, 2013-05-06"):
         parse(text)
+
+
+@pytest.mark.parametrize("end", [MOMENT, "2013-05-01", None])
+def test_an_interval_is_of_days_and_a_moment_is_none(end: Any) -> None:
+    """To Python a moment is a date: its intervals would name partitions that nothing else has."""
+    with pytest.raises(ValueError, match=r"an interval is of days, and .* is none: give datetime\.date"):
+        Interval(end, date(2013, 5, 2))
+
+    assert MOMENT not in Interval(date(2013, 5, 1), date(2013, 5, 2))
 
 
 def test_landed_is_asked_only_where_it_is_named() -> None:

@@ -23,17 +23,13 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     return MemoryStorage() if request.param == "memory" else LocalStorage(tmp_path / "store")
 
 
-def draft(data: bytes = b"value", key: Digest = KEY, **inputs: list[bytes]) -> Draft:
+def draft(data: bytes = b"value", key: Digest = KEY) -> Draft:
     """What a build of the task `Step` made: one blob, whose digest is also that of the value."""
     blob = digest_bytes(data)
     output = {"digest": blob, "blob": blob, "size_bytes": len(data), "codec": "json/1", "rows": None}
     recipe: dict[str, Any] = {
         "task": "Step", "step": "build", "partition": "2013-05-01", "code": KEY, "parameters": {},
-        "file": None,
-        "inputs": {
-            name: {"task": "Step", "digests": {str(n): digest_bytes(one) for n, one in enumerate(read)}}
-            for name, read in inputs.items()
-        },
+        "file": None, "inputs": {},
     }  # fmt: skip
     body = {
         "recipe": recipe, "outputs": {"value": output}, "reason": ["never built"], "environment": KEY,
@@ -156,6 +152,34 @@ def test_a_damaged_record_is_named_with_its_place(storage: Storage, damage: byte
         Repository(storage).record("Step", KEY)
 
 
+def test_a_recipe_that_is_not_one_is_damage(storage: Storage) -> None:
+    made = draft()
+    del made.body["recipe"]["inputs"]
+
+    with pytest.raises(RecordDamaged, match="its recipe's fields are not those of an action"):
+        commit(storage, made)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (f"{record_folder('Step', digest_value('another'))}/1", b"{}"),
+        (f"{record_folder('Step', KEY)}/1.backup", b"{}"),
+        ("records/Step/notes", b"somebody's"),
+    ],
+    ids=["damaged", "beside", "strange"],
+)
+def test_of_all_records_what_is_none_is_told_and_left_out(
+    storage: Storage, caplog: pytest.LogCaptureFixture, name: str, data: bytes
+) -> None:
+    record, _, _ = commit(storage, draft())
+    storage.put({name: data})
+
+    assert list(Repository(storage).records("Step")) == [record]
+    [said] = caplog.messages
+    assert name in said
+
+
 def test_a_record_in_the_place_of_another_is_damaged(storage: Storage) -> None:
     commit(storage, draft())
     data = storage.read(f"{record_folder('Step', KEY)}/1")
@@ -187,13 +211,84 @@ def test_a_store_of_another_format_is_refused(storage: Storage) -> None:
         Repository(storage).open()
 
 
+def read(*labels: str, task: str = "Step", value: bytes = b"value") -> dict[str, Any]:
+    """An input as a recipe names it: one value, seen under some labels."""
+    return {"task": task, "digests": dict.fromkeys(labels, digest_bytes(value))}
+
+
+def made(storage: Storage, name: str, value: bytes = b"value", **changed: Any) -> Record:
+    """A record whose recipe, or whose time, differs from that of `draft`."""
+    one = draft(value, digest_value(name))
+    started_at = changed.pop("started_at", one.body["started_at"])
+    body = {**one.body, "started_at": started_at, "recipe": {**one.body["recipe"], **changed}}
+    record, _, _ = commit(storage, Draft(one.key, body, one.blobs))
+    return record
+
+
 def test_lineage_is_walked_both_ways(storage: Storage) -> None:
-    first, _, _ = commit(storage, draft(b"first"))
-    second, _, _ = commit(storage, draft(b"second", digest_value("2"), source=[b"first", b"unknown"]))
+    first = made(storage, "1", b"first")
+    second = made(
+        storage, "2", b"second", inputs={"a": read("2013-05-01", value=b"first"), "b": read("2013-05-02")}
+    )
     repository = Repository(storage)
     lineage = Lineage(repository)
 
-    assert [record.key for record in lineage.upstream(second)] == [first.key]
-    assert [record.key for record in lineage.downstream(first)] == [second.key]
+    assert lineage.upstream(second) == [first]
+    assert lineage.downstream(first) == [second]
     assert lineage.downstream(second) == []
     assert [record.key for record in find(repository, second.key.short)] == [second.key]
+
+
+def test_of_days_with_equal_contents_each_is_the_lineage_of_its_own(storage: Storage) -> None:
+    days = [f"2013-05-0{day}" for day in (1, 2, 3)]
+    makers = [made(storage, day, partition=day, file=KEY) for day in days]
+    readers = [
+        made(storage, f"of {day}", task="Next", partition=day, inputs={"a": read(day)}) for day in days
+    ]
+
+    lineage = Lineage(Repository(storage))
+
+    assert [lineage.upstream(reader) for reader in readers] == [[maker] for maker in makers]
+    assert [lineage.downstream(maker) for maker in makers] == [[reader] for reader in readers]
+
+
+def test_a_drop_of_reference_data_is_the_lineage_of_the_days_after_it(storage: Storage) -> None:
+    first, second = (made(storage, day, partition=day, file=KEY) for day in ("2013-05-01", "2013-05-04"))
+    reader = made(storage, "reader", task="Next", inputs={"a": read("2013-05-03")})
+    later = made(storage, "later", task="Next", inputs={"a": read("2013-05-09")})
+
+    lineage = Lineage(Repository(storage))
+
+    assert (lineage.upstream(reader), lineage.upstream(later)) == ([first], [second])
+
+
+def test_a_value_that_was_built_of_another_day_is_no_lineage(storage: Storage) -> None:
+    made(storage, "earlier", partition="2013-05-01")
+    reader = made(storage, "reader", task="Next", inputs={"a": read("2013-05-03")})
+
+    assert Lineage(Repository(storage)).upstream(reader) == []
+
+
+def test_a_summary_and_a_value_that_are_equal_are_told_apart(storage: Storage) -> None:
+    summary, value = made(storage, "1", step="summarize"), made(storage, "2", step="finish")
+    day = "2013-05-01"
+    merged = made(
+        storage, "merged", step="merge", partition="2013-05", inputs={"a": read(day, task="Step summary")}
+    )
+    reader = made(storage, "reader", task="Next", inputs={"a": read(day)})
+
+    lineage = Lineage(Repository(storage))
+
+    assert (lineage.upstream(merged), lineage.upstream(reader)) == ([summary], [value])
+
+
+def test_of_two_actions_with_equal_values_the_reader_saw_the_one_before_it(storage: Storage) -> None:
+    at = [f"2013-05-0{day}T00:00:00+00:00" for day in range(1, 5)]
+    first = made(storage, "1", started_at=at[0])
+    reader = made(storage, "2", task="Next", inputs={"a": read("2013-05-01")}, started_at=at[1])
+    second = made(storage, "3", started_at=at[2])
+    later = made(storage, "4", task="Later", inputs={"a": read("2013-05-01")}, started_at=at[3])
+
+    lineage = Lineage(Repository(storage))
+
+    assert (lineage.upstream(reader), lineage.upstream(later)) == ([first], [second])

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from pipeline.values.digest import parse_json
+from pipeline.build import cache
 from tests.world import World
 
 TASKS = """
@@ -58,6 +58,14 @@ TASKS = """
         "Reference data."
         files = "shops/{day}.csv"
         contract = Contract((Column("name", "string"),), key=("name",))
+
+    class Towns(Map):
+        "How much reference data a day sees."
+        def requires(self):
+            return {"shops": Input(Shops(dates=self.dates), optional=True)}
+
+        def build(self, shops):
+            return 0 if shops is None else shops.num_rows
 
     class Total(Merge):
         "Everything that could be read."
@@ -261,6 +269,40 @@ def test_a_drop_that_many_days_see_fails_once(lab: World) -> None:
     assert set(stage["partitions"].values()) == {"failed"}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_reference_data_that_never_landed_is_missing_and_no_silent_absence(lab: World, workers: int) -> None:
+    """A pattern that names no file must not pass for days before the first drop."""
+    result = lab.run("lab.tasks.Towns", workers, dates=DATES)
+
+    [failure] = result.summary["failures"]
+    assert (failure["task"], failure["partition"]) == ("Shops", "2013-05-01")
+    assert result.summary["status"] == "missing data"
+    assert f"nothing has landed as {lab.landing}/shops/{{day}}.csv; drop a first one" in failure["cause"]
+    assert result.built == []
+
+
+def test_reference_data_may_be_accepted_as_absent(lab: World) -> None:
+    lab.set("Shops", "gaps", "2013-05")
+    assert lab.run("lab.tasks.Towns", dates=DATES).is_complete
+
+    lab.set("Shops", "gaps", "2013-05-02-2013-05-07")
+    assert failed(lab, "Towns")[1:] == (days("Shops", 1), "missing data")
+
+    lab.edit("lab.tasks", '    files = "shops', '    begins = datetime.date(2013, 5, 2)\n    files = "shops')
+    assert failed(lab, "Towns") == ([], [], "complete")
+
+
+def test_days_before_the_first_drop_are_holes_and_see_it_once_it_is_there(lab: World) -> None:
+    lab.rows("shops/2013-05-05.csv", [{"name": "a"}])
+
+    built, _, status = failed(lab, "Towns")
+
+    assert ([b for b in built if b.startswith("Towns")], status) == (days("Towns", *range(1, 7)), "complete")
+    assert lab.load("lab.tasks.Towns", dates=DATES) == {
+        datetime.date(2013, 5, day): 1 if day >= 5 else 0 for day in range(1, 7)
+    }
+
+
 def test_what_is_known_of_code_is_kept_by_the_run_that_found_it_out(lab: World) -> None:
     land(lab, 4, 4)
     lab.run("lab.tasks.Blocking", dates=DATES)
@@ -273,7 +315,7 @@ def test_what_is_known_of_code_is_kept_by_the_run_that_found_it_out(lab: World) 
 
 def known_code(world: World) -> dict[str, object]:
     """What is known of each class; when its files were looked at is of no account."""
-    entries = parse_json(world.storage.read("cache/code"))["entries"]
+    entries = cache.kept(world.storage, "cache/code")["entries"]
     return {name: (entry["parts"], entry["results"]) for name, entry in entries.items()}
 
 

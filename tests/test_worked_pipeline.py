@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from pipeline.store.repository import blob_name
+from pipeline.values.digest import Digest
+from pipeline.values.partition import Interval
+from tasks.training import split
 from tests.mill import PROGRAMS, ROOT, Mill
 
 UNTIL = "2013-02-18"
@@ -114,10 +120,66 @@ def test_a_corrected_day_builds_what_its_content_reaches(mill: Mill) -> None:
     assert "FitModel all" in built
 
 
+def test_an_interval_without_data_is_missing_data(mill: Mill) -> None:
+    said = mill.train("--dates", "2012", expect=20)
+
+    assert "DailyFeatures has no data at all" in said
+    assert "KeyError" not in said
+
+
+@pytest.mark.parametrize("words", [("--dates", "2013-01-05"), ("--holdout-days", "0")])
+def test_an_interval_that_leaves_nothing_to_judge_on_is_a_wrong_parameter(
+    mill: Mill, words: tuple[str, str]
+) -> None:
+    assert "give other dates or holdout_days" in mill.train(*words, expect=40)
+
+
+def test_a_few_days_hold_out_one() -> None:
+    learnt, judged = split(Interval(date(2013, 1, 5), date(2013, 1, 8)), 91)
+
+    assert (str(learnt), str(judged)) == ("2013-01-05-2013-01-07", "2013-01-07-2013-01-08")
+
+
 def test_a_day_dropped_again_with_equal_bytes_builds_nothing(mill: Mill) -> None:
     mill.train()
     mill.land("--redrop", "2013-01-10")
 
+    assert mill.train().splitlines()[-1].startswith("nothing to do")
+
+
+def lose(mill: Mill, digest: str) -> None:
+    """Lose the bytes of a value."""
+    for task in ("FitModel", "TrainModel"):
+        for value in (record.outputs["value"] for record in mill.records(task)):
+            if value["digest"] == digest:
+                (mill.store / blob_name(Digest(value["blob"]))).unlink()
+
+
+def bundle_and_model(mill: Mill) -> tuple[str, str]:
+    """The digests of what `TrainModel` has made, and of the model in it."""
+    [record] = mill.records("TrainModel")
+    return record.outputs["value"]["digest"], record.recipe["inputs"]["model"]["digests"]["all"]
+
+
+def test_a_model_lost_while_nothing_needs_it_builds_nothing(mill: Mill) -> None:
+    lose(mill, bundle_and_model(mill)[1])
+
+    assert mill.train().splitlines()[-1].startswith("nothing to do")
+
+
+@pytest.mark.parametrize("is_model_lost", [False, True])
+def test_a_bundle_lost_is_made_again_of_its_model_and_that_only_if_it_is_lost_too(
+    mill: Mill, is_model_lost: bool
+) -> None:
+    bundle, model = bundle_and_model(mill)
+    lose(mill, bundle)
+    if is_model_lost:
+        lose(mill, model)
+
+    mill.train()
+
+    assert mill.built() == ["FitModel all", "TrainModel all"][not is_model_lost :]
+    assert bundle_and_model(mill) == (bundle, model)
     assert mill.train().splitlines()[-1].startswith("nothing to do")
 
 
@@ -144,7 +206,10 @@ def scheduler() -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     command = [str(PROGRAMS / "luigid"), "--port", str(port), "--address", "127.0.0.1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, "LUIGI_CONFIG_PATH": str(ROOT / "configs" / "luigid.cfg")}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         while process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -164,6 +229,11 @@ def test_a_running_luigid_schedules_it_by_configuration(mill: Mill, scheduler: i
 
     assert "complete" in said.splitlines()[-1]
     assert "TrainModel all" in mill.built()
+
+    mill.land("--correct", "2013-02-10")  # at once: luigid has just heard that all is done
+    mill.train("--workers", "2")
+
+    assert "Flights 2013-02-10" in mill.built()
 
 
 def test_features_that_know_the_outcome_are_refused(mill: Mill, tmp_path: Path) -> None:

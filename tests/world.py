@@ -20,6 +20,7 @@ import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.build.session import Session
+from pipeline.store.local import LocalStorage
 from pipeline.store.storage import MemoryStorage, Storage
 
 
@@ -39,18 +40,26 @@ class FakeClock:
 
 
 class World:
-    """A pipeline in a folder of its own, and what it runs on."""
+    """A pipeline in a folder of its own, and what it runs on: what it releases goes to a store beside it."""
 
     def __init__(self, folder: Path, storage: Storage | None = None) -> None:
         self.folder = folder
         self.landing = folder / "landing"
-        self.landing.mkdir(parents=True)
+        self.landing.mkdir(parents=True, exist_ok=True)
         self.clock = FakeClock()
         self.storage: Storage = storage if storage is not None else MemoryStorage()
         self.waits: list[float] = []
         self.modules: list[str] = []
-        self.options: list[tuple[str, str]] = []
+        self.options: dict[tuple[str, str], str | None] = {}
+        self.online = LocalStorage(folder / "online")
+        self.key = folder / "keys" / "release.key"
         self.set("headrace", "landing", str(self.landing))
+        self.set("headrace", "metrics", str(folder / "metrics"))
+        self.set("headrace", "online", str(self.online))
+        self.set("headrace", "release_key", str(self.key))
+        self.set("headrace", "trusted_keys", f"{self.key}.pub")
+        self.set("headrace", "make_release_key", "true")
+        self.set("headrace", "promotion", "automatic")
         sys.path.insert(0, str(folder))
 
     def close(self) -> None:
@@ -58,8 +67,12 @@ class World:
         sys.path.remove(str(self.folder))
         self.forget()
         sessions.use(None)
-        for section, option in self.options:
-            luigi.configuration.get_config().remove_option(section, option)
+        config = luigi.configuration.get_config()
+        for (section, option), before in self.options.items():
+            if before is None:
+                config.remove_option(section, option)
+            else:
+                config.set(section, option, before)
 
     # What the world is made of.
 
@@ -112,8 +125,9 @@ class World:
 
     def set(self, task: str, option: str, value: str) -> None:
         """Configure a task, until the world ends."""
-        luigi.configuration.get_config().set(task, option, value)
-        self.options.append((task, option))
+        config = luigi.configuration.get_config()
+        self.options.setdefault((task, option), config.get(task, option, None))
+        config.set(task, option, value)
 
     # What happens in it.
 

@@ -30,7 +30,7 @@ class Action:
     parameters: Mapping[str, str]
     inputs: Mapping[str, Seen]
     file: Digest | None = None
-    """The fingerprint of the landed file that a source reads."""
+    """The fingerprint of the landed file that a source reads, or the origin of which a value tells."""
 
     @cached_property
     def key(self) -> Digest:

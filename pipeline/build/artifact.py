@@ -23,7 +23,8 @@ class Artifact(luigi.Target):
 
     def exists(self) -> bool:
         """Whether the stage is up to date."""
-        return self.task.resolve(sessions.current()) is not None
+        with sessions.reading() as session:
+            return self.task.resolve(session) is not None
 
     def load(self) -> Any:
         """The value; see `pipeline.load`."""

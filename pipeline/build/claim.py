@@ -1,7 +1,7 @@
 """\"I am building this\": advisory claims by which overlapping runs share the work.
 
-A claim that is lost costs repeated work and nothing else: the record decides. A claim is stale when it has
-expired, or when its process on this machine is gone.
+A claim that is lost costs repeated work and nothing else: the record decides. A claim of this machine stands
+as long as its process lives, however long that builds; one of another machine until it expires.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ LIFETIME_S = 3600.0
 """How long a claim of another machine holds back a build; longer builds may be done twice."""
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_ENDED = (b"Z", b"X")
+"""What the kernel says of a process that is over: a zombie, or dead."""
 
 
 class Claims:
@@ -67,12 +69,12 @@ class Claims:
             is_over = self._clock() >= expires_at
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return False  # released meanwhile, or not a claim
-        if is_over:
-            return False
         if host != socket.gethostname():
-            return True
+            return not is_over
         # Two machines of one name would repeat work; after a power cut, nobody waits for the dead.
-        return boot == _boot() and _is_running(pid, started)
+        if boot != _boot() or not _is_running(pid, started):
+            return False
+        return bool(boot) or not is_over  # without a boot's name the number may be another process's by now
 
 
 @cache
@@ -85,12 +87,16 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since the boot: its number may be that of an earlier one's."""
+    """When a process began, in ticks since the boot: its number may be that of an earlier one's.
+
+    Of one that has ended, and that its parent has not asked after yet, it is as if it were gone.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    return stat.rpartition(b")")[2].split()[19].decode("ascii")
+    state, *fields = stat.rpartition(b")")[2].split()
+    return "" if state in _ENDED else fields[18].decode("ascii")
 
 
 def _is_running(pid: int, started: str) -> bool:

@@ -32,6 +32,8 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SECTION = "headrace"
+NAMED_BY = "LUIGI_CONFIG_PATH"
+"""The environment variable that names a configuration file."""
 
 
 def use_defaults(file: Path, root: Path) -> None:
@@ -50,12 +52,27 @@ def use_defaults(file: Path, root: Path) -> None:
 
 
 def set_absent(options: Mapping[str, Mapping[str, str]]) -> None:
-    """Set options that no configuration has."""
+    """Set options that no configuration has; the one that the environment names must be there to say so."""
+    _require_named_file()
     config = get_config()
     for section, values in options.items():
         for name, value in values.items():
             if not config.has_option(section, name):
                 config.set(section, name, value)
+
+
+def _require_named_file() -> None:
+    """Luigi only warns where its file can't be had, and a job would run on the defaults of another place."""
+    path = os.environ.get(NAMED_BY)
+    if not path:
+        return
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"{NAMED_BY} names {path}, which can't be read: {error.strerror}; correct it, or unset it"
+        ) from None
 
 
 def setting(name: str, default: str) -> str:

@@ -8,11 +8,11 @@ is durable.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.build import failure
 from pipeline.build.action import Action, action_label
 from pipeline.build.claim import Claims
 from pipeline.build.finder import Finder, Work, done
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("headrace")
 
 _UNTOUCHED = Outcome(State.UNKNOWN, cause="only another partition was asked for")
+_WAITING = "%s: waiting for %d that another worker or run builds"
 GROUP_BYTES = 64 << 20
 GROUP_PARTITIONS = 128
 GROUP_SECONDS = 10.0
@@ -88,7 +89,7 @@ class Engine(Finder):
                     self._flush(outcomes)
                 if wanted:
                     if len(wanted) != waiting:  # a line for each step would fill the log
-                        log.info("%s: waiting for %d that another run builds", self.task, len(wanted))
+                        log.info(_WAITING, self.task, len(wanted))
                     waiting = len(wanted)
                     self.session.wait(0.5)
         self.history.save()
@@ -97,9 +98,14 @@ class Engine(Finder):
         return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
 
     def perform(
-        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
+        self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Have the effect; where it can't be had, the partition failed, though its value is made."""
+        """Have the effect; where it can't be had, the partition failed, though its value is made.
+
+        Making a lost value again is no reason for an effect.
+        """
+        if self._only is not None:
+            return outcome
         try:
             effect()
         except HeadraceError as error:
@@ -122,8 +128,9 @@ class Engine(Finder):
         if not self._claims.take(work.action.key):
             return self._found(work, outcomes)
         if not self._found(work, outcomes):  # nobody finished it before the claim was ours
+            reasons = self.why(work.action)
             self._clear(work.action)
-            self._build(work, outcomes)
+            self._build(work, reasons, outcomes)
         progress.step()
         return True
 
@@ -138,8 +145,8 @@ class Engine(Finder):
         for blob in self.lost_blobs(record) if record else []:
             self.repository.set_aside(blob, self.session.run_id)
 
-    def _build(self, work: Work, outcomes: dict[str, Outcome]) -> None:
-        action, reasons = work.action, self.why(work.action)
+    def _build(self, work: Work, reasons: list[str], outcomes: dict[str, Outcome]) -> None:
+        action = work.action
         log.debug("building %s: %s", action.label, "; ".join(reasons))
         started_at, began = self.session.clock(), stopwatch()
         try:
@@ -165,21 +172,20 @@ class Engine(Finder):
 
     def _failed(self, step: str, partition: str, error: Exception) -> Outcome:
         """Tell of a failure, and keep it for the end of the run."""
-        cause = f"{type(error).__name__}: {error}"
+        told = failure.fields(error)
         level = logging.ERROR if len(self.report.failures) < TOLD_FAILURES else logging.DEBUG
-        log.log(level, "%s failed: %s", action_label(self.task, step, partition), cause)
+        log.log(level, "%s failed: %s", action_label(self.task, step, partition), told["cause"])
         missing = isinstance(error, MissingData)
         self.report.failures.append(
             {
                 "task": self.task,
                 "step": step,
                 "partition": partition,
-                "cause": cause,
                 "missing": missing,
-                "traceback": "".join(traceback.format_exception(error)),
+                **told,
             }
         )
-        return Outcome(State.FAILED, cause=cause, missing=missing)
+        return Outcome(State.FAILED, cause=told["cause"], missing=missing)
 
     def _draft(
         self, action: Action, made: Made, reasons: list[str], started_at: str, began: float

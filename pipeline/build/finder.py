@@ -5,24 +5,21 @@ The engine finds before it builds, and a plan finds and builds nothing: both dec
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.build import reason
 from pipeline.build.action import Action
 from pipeline.build.history import History
-from pipeline.build.outcome import How, Outcome, Output, State
+from pipeline.build.outcome import How, Outcome, Output, Seen, State, verdict
 from pipeline.build.result import Made
-from pipeline.errors import BlobDamaged, BlobMissing, RecordDamaged
+from pipeline.errors import BlobDamaged, BlobMissing, HeadraceError, RecordDamaged
 from pipeline.store.repository import Record
 from pipeline.values.digest import Digest
 
 if TYPE_CHECKING:
     from pipeline.build.session import Session
-
-log = logging.getLogger("headrace")
 
 
 @dataclass(frozen=True)
@@ -50,14 +47,21 @@ class Finder:
         self._check_blobs = check_blobs
         self._only = only
 
+    def decide(self, step: str, label: str, seen: Mapping[str, Seen]) -> Outcome | None:
+        """What the inputs alone decide of a step on a partition; None where it is to be found or built."""
+        return verdict(seen)
+
     def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
         """Each action's outcome by its partition label, in order."""
         raise TypeError(f"{type(self).__name__} only finds: use an Engine or a Planner")
 
     def perform(
-        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
+        self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Have an idempotent effect outside the store, after a value is made; what becomes of the value."""
+        """Have an idempotent effect outside the store, after a value is made; what becomes of the value.
+
+        `due` says why it is still to come, and nothing where it was had.
+        """
         raise TypeError(f"{type(self).__name__} only finds: use an Engine or a Planner")
 
     def find(self, action: Action) -> Outcome | None:
@@ -75,7 +79,7 @@ class Finder:
         try:
             record = self.repository.record(action.task, action.key)
         except RecordDamaged as error:
-            log.warning("%s", error)
+            self.repository.tell(error)
             return None
         must_check = self._check_blobs and self._only in (None, action.key)
         return None if record and must_check and self.lost_blobs(record) else record
@@ -100,19 +104,36 @@ class Finder:
         return True
 
     def why(self, action: Action) -> list[str]:
-        """The reasons for building an action, in words."""
+        """The reasons for building an action, in words.
+
+        They come from what was built before, which nothing else depends on: where it can't be read, that is
+        the reason, and the build goes on.
+        """
+        try:
+            return self._reasons(action)
+        except (HeadraceError, OSError) as error:
+            return [f"{reason.Reason.EARLIER}: {type(error).__name__}: {error}"]
+
+    def _reasons(self, action: Action) -> list[str]:
         failure = self.history.failure(action)
         if failure is not None:
             return [f"{reason.Reason.FAILED}: {failure}"]
+        made = self.repository.record(action.task, action.key)
+        if made is not None:  # this very action, whatever was built of its partition since
+            lost = self.lost_blobs(made) or [Digest(made.outputs["value"]["blob"])]
+            return [f"{reason.Reason.BLOB}: {blob}" for blob in lost]
         last = self.history.last(action)
-        if last is not None and last.key == action.key:
-            return [f"{reason.Reason.BLOB}: {last.outputs['value']['blob']}"]
         recipe = last.recipe if last else None
         return reason.compare(recipe, action.recipe(), self.session.code_parts)
 
 
 def done(record: Record, how: How) -> Outcome:
     """The outcome that a record stands for."""
-    out = record.outputs["value"]
-    output = Output(Digest(out["digest"]), Digest(out["blob"]), out["size_bytes"], out["codec"], out["rows"])
-    return Outcome(State.DONE, output, record.key, how)
+    value, rejected = record.outputs["value"], record.outputs.get("rejected")
+    return Outcome(
+        State.DONE, _output(value), record.key, how, rejected=_output(rejected) if rejected else None
+    )
+
+
+def _output(out: Mapping[str, Any]) -> Output:
+    return Output(Digest(out["digest"]), Digest(out["blob"]), out["size_bytes"], out["codec"], out["rows"])

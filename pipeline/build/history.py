@@ -21,7 +21,7 @@ class History:
         self.repository = repository
         self.task = task
         self._name = f"cache/latest/{task}"
-        self._latest = cache.recall(repository.storage, self._name) or self._from_records()
+        self._latest = cache.kept(repository.storage, self._name) or self._from_records()
         self._changed = False
 
     def _from_records(self) -> dict[str, dict[str, Any]]:

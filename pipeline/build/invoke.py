@@ -42,7 +42,12 @@ def run(*tasks: Stage, workers: int = 1) -> RunResult:
     session = sessions.anew()
     session.is_held = True
     try:
+        for task in tasks:
+            task.initialized()  # Luigi asks this too, of one after the other: here before any is begun
         luigi.build(list(tasks), workers=workers, local_scheduler=True)
+    except BaseException as error:
+        session.ended_by = error
+        raise
     finally:
         runs.close(session)
     found = ledger.stages(session.storage, session.run_id)

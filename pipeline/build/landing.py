@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipeline.build import cache, configuration
 from pipeline.clock import machine_now_ns
-from pipeline.code.signature import is_racy, of_path
+from pipeline.code.signature import Signature, is_racy, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, digest_bytes
@@ -68,13 +68,15 @@ class Files:
         return self._place.replace("{day}", day.isoformat())
 
     def days(self) -> list[datetime.date]:
-        """The days for which there is a file, in order."""
+        """The days for which there is a file, in order; DataError where nobody can tell."""
         folder, name = os.path.split(str(self))
         shape = re.compile(re.escape(name).replace(re.escape("{day}"), _DAY))
         try:
             names = os.listdir(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise _unreadable(folder, error) from None
         found = (shape.fullmatch(each) for each in names)
         return sorted(day for match in found if match and (day := _day(match[1])))
 
@@ -92,7 +94,7 @@ class Fingerprints:
     def __init__(self, storage: Storage, task: str) -> None:
         self._storage = storage
         self._name = f"cache/files/{task}"
-        self._entries: dict[str, list[int | str]] = cache.recall(storage, self._name)
+        self._entries: dict[str, list[int | str]] = cache.kept(storage, self._name)
         self._known: dict[str, Digest | DataError | None] = {}
 
     def of(self, paths: Iterable[str]) -> Mapping[str, Digest | DataError | None]:
@@ -117,10 +119,12 @@ class Fingerprints:
 
     def _look(self, path: str) -> bool:
         """Learn one file's digest; True where that was news."""
-        signature = of_path(path)
+        try:
+            signature = _signature(path)
+        except DataError as error:
+            return self._note(path, error)
         if signature is None:
-            self._known[path] = None
-            return self._entries.pop(path, None) is not None
+            return self._note(path, None)
         digest, hashed_at, *known = self._entries.get(path, (None, 0))
         if tuple(known) == signature and not is_racy(signature, int(hashed_at)):
             self._known[path] = Digest(str(digest))
@@ -129,24 +133,42 @@ class Fingerprints:
         try:
             self._known[path] = digest = digest_bytes(read_whole(path))
         except DataError as error:  # this day's trouble, and no other's
-            self._known[path] = error
-            return self._entries.pop(path, None) is not None
+            return self._note(path, error)
         self._entries[path] = [digest, hashed_at, *signature]
         return True
+
+    def _note(self, path: str, found: DataError | None) -> bool:
+        """A file that has no digest; True where it had one."""
+        self._known[path] = found
+        return self._entries.pop(path, None) is not None
 
 
 def read_whole(path: str) -> bytes:
     """A landed file's bytes, of one moment; DataError where somebody is still writing it."""
     for _ in range(3):
         try:
-            before = of_path(path)
+            before = _signature(path)
             data = Path(path).read_bytes()
-            if of_path(path) == before and before and len(data) == before[0]:
+            if _signature(path) == before and before and len(data) == before[0]:
                 return data
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise DataError(f"{path} was withdrawn while it was read; run again") from None
         except OSError as error:
-            raise DataError(f"{path} can't be read: {error.strerror}; mend it and run again") from None
+            raise _unreadable(path, error) from None
     raise DataError(
         f"{path} changed while it was read, three times: drop files under another name and rename them"
     )
+
+
+def _signature(path: str) -> Signature | None:
+    """What a stat tells of a file; None where there is none, DataError where nobody can tell."""
+    try:
+        return of_status(os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> DataError:
+    return DataError(f"{path} can't be read: {error.strerror}; mend it and run again")

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.build import metrics
+from pipeline.build import cache, metrics, status
+from pipeline.build.failure import cause
 from pipeline.build.outcome import WORDS
 from pipeline.build.progress import CLEARED
 from pipeline.build.session import Session
-from pipeline.errors import HeadraceError
+from pipeline.errors import HeadraceError, StoreUnwritable
+from pipeline.store.repository import Record
 from pipeline.store.storage import Storage
-from pipeline.values.digest import canonical_json, parse_json
+from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
-
-COMPLETE, FAILED, MISSING, UNFINISHED = "complete", "failed", "missing data", "unfinished"
-"""How a run ended: every requested task is over, and nothing is left; something failed, or was not
-reproducible; only landed files are missing; or a requested task neither was up to date nor ran to its end:
-the run goes on, was cut off, or met an error that is no partition's."""
 
 
 def say_where_it_goes() -> None:
@@ -37,9 +35,46 @@ def say_where_it_goes() -> None:
 
 
 def stages(storage: Storage, run_id: str) -> dict[str, Any]:
-    """What each stage of a run reported, by task id."""
-    folder = f"runs/{run_id}/stages"
-    return {name.rsplit("/", 1)[1]: parse_json(storage.read(name)) for name in storage.list(folder)}
+    """What each stage of a run reported, by task id; what does not read any more is left out."""
+    found = {}
+    for name in storage.list(f"runs/{run_id}/stages"):
+        if report := cache.recall(storage, name):
+            found[name.rsplit("/", 1)[1]] = report
+    return found
+
+
+def read(storage: Storage, run_id: str) -> dict[str, Any]:
+    """How a run ended; of one that has not said, what its stages had reported by then."""
+    summary = cache.recall(storage, f"runs/{run_id}/run")
+    if summary.get("status", status.UNFINISHED) != status.UNFINISHED:
+        return summary
+    found = stages(storage, run_id)
+    seconds = round(sum(stage["seconds"] for stage in found.values()), 6)
+    return {
+        "tasks": [],
+        **summary,
+        "run": run_id,
+        "status": status.UNFINISHED,
+        "seconds": seconds,
+        **_told(found),
+    }
+
+
+def rebuilt(storage: Storage, records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
+    """By key, each later build of what a record stands for, oldest first.
+
+    A value that was lost and came out the same has its first record still; that it was built again, and why,
+    is known to the ledgers alone.
+    """
+    first = {record.key: str(record.body["run"]) for record in records}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for run_id in sorted({name.split("/")[1] for name in storage.list("runs")}):
+        if not any(run_id > run for run in first.values()):
+            continue
+        for build in (build for stage in stages(storage, run_id).values() for build in stage["builds"]):
+            if run_id > first.get(build["key"], run_id):
+                found.setdefault(build["key"], []).append({"run": run_id, "reasons": build["reason"]})
+    return found
 
 
 def failures(stages: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -75,7 +110,9 @@ def describe_failures(failures: Sequence[Mapping[str, Any]]) -> str:
 
 def begin(session: Session) -> None:
     """Say that a run has begun: until it ends, or if it is cut off, this is what is known of it."""
-    session.storage.replace(f"runs/{session.run_id}/run", canonical_json(_summary(session, {}, UNFINISHED)))
+    session.storage.replace(
+        f"runs/{session.run_id}/run", canonical_json(_summary(session, {}, status.UNFINISHED))
+    )
 
 
 def leave(session: Session) -> None:
@@ -85,7 +122,11 @@ def leave(session: Session) -> None:
     try:
         session.storage.replace(f"runs/{session.run_id}/run", canonical_json(summary))
     except (HeadraceError, OSError) as error:
-        log.error("the run's ledger could not be written: %s", error)
+        why = "" if isinstance(session.ended_by, StoreUnwritable) else f": {error}"  # else it was said
+        log.error("the run's ledger could not be written%s", why)
+    else:
+        if any(not each.get("expected", True) for each in errors(found)):
+            log.info("`headrace log %s` prints the traceback", session.run_id)
     try:
         metrics.write(session, summary, found)
     except OSError as error:
@@ -95,23 +136,55 @@ def leave(session: Session) -> None:
 
 def summarise(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
     """A run in a few numbers."""
+    return _summary(session, found, _status(session, found))
+
+
+def _status(session: Session, found: Mapping[str, Any]) -> str:
     failed = failures(found)
+    if error := _error(session, found):
+        return status.INTERRUPTED if _kind(error) == KeyboardInterrupt.__name__ else status.STOPPED
     if alarms(found) or any(not failure["missing"] for failure in failed):
-        status = FAILED
-    elif not all(state == "over" or task in found for task, state in session.requested.items()):
-        status = UNFINISHED
-    else:
-        status = MISSING if failed else COMPLETE
-    return _summary(session, found, status)
+        return status.FAILED
+    if not all(state == "over" or _is_over(found.get(task)) for task, state in session.requested.items()):
+        return status.UNFINISHED if found else status.NOT_RUN
+    return status.MISSING if failed else status.COMPLETE
 
 
-def _summary(session: Session, found: Mapping[str, Any], status: str) -> dict[str, Any]:
+def _is_over(stage: Mapping[str, Any] | None) -> bool:
+    return stage is not None and stage.get("state") == status.OVER
+
+
+def errors(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All that went wrong: what failed, and what ended a stage."""
+    return [*failures(found), *(stage["error"] for stage in found.values() if stage.get("error"))]
+
+
+def _error(session: Session, found: Mapping[str, Any]) -> str:
+    """What ended a run that is no partition's failure; empty where nothing did."""
+    if session.ended_by is not None:
+        return cause(session.ended_by)
+    return next((stage["error"]["cause"] for stage in found.values() if stage.get("error")), "")
+
+
+def _kind(error: str) -> str:
+    """The class of an error, of which `cause` made a text."""
+    return re.split(r"\W", error, maxsplit=1)[0]
+
+
+def _summary(session: Session, found: Mapping[str, Any], ended: str) -> dict[str, Any]:
     return {
         "run": session.run_id,
         "tasks": sorted(session.names.values()),
         "started_at": session.started_at.isoformat(),
         "seconds": round((session.clock() - session.started_at).total_seconds(), 6),
-        "status": status,
+        "status": ended,
+        "error": _error(session, found),
+        **_told(found),
+    }
+
+
+def _told(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "counts": _counts(found),
         "failures": [{k: f[k] for k in ("task", "partition", "cause", "missing")} for f in failures(found)],
         "alarms": alarms(found),
@@ -134,14 +207,15 @@ def _counts(found: Mapping[str, Any]) -> dict[str, int]:
 def last_line(summary: Mapping[str, Any]) -> str:
     """How a run ended, in one line."""
     counts, seconds = summary["counts"], summary["seconds"]
-    if summary["status"] == COMPLETE and not counts["built"]:
-        return f"nothing to do: everything is up to date ({seconds:.1f} s)"
+    if status.label(summary) != summary["status"]:
+        return f"{status.label(summary)}: everything is up to date ({seconds:.1f} s)"
+    by = f" by {_kind(summary['error'])}" if summary["status"] == status.STOPPED else ""
     told = [f"{counts[word]} {word}" for word in WORDS if counts[word] and word not in ("found", "hole")]
     if summary["alarms"]:
         told.append(f"{len(summary['alarms'])} not reproducible")
     named = [f"{f['task']} {f['partition']}" for f in summary["failures"]]
     days = f": {', '.join(named[:3])}" + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     return (
-        f"{summary['status']}: {', '.join(told) or 'nothing built'}{days if named else ''} "
+        f"{summary['status']}{by}: {', '.join(told) or 'nothing built'}{days if named else ''} "
         f"({seconds:.1f} s, run {summary['run']})"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.build import session as sessions
 from pipeline.build.dataset import Dataset
+from pipeline.build.healing import heal
 from pipeline.build.outcome import Outcome, Seen, State
 from pipeline.build.session import Session
 from pipeline.errors import BlobDamaged, BlobMissing, MissingData, TaskError
@@ -25,15 +26,21 @@ def load(task: Stage, pandas: bool = False) -> Any:
     mapping from day to value. MissingData says what to run where the value isn't there yet.
     """
     from pipeline.build.plan import look
+    from pipeline.build.task import Stage
 
-    session = sessions.current()
-    manifest = look(session, task)
-    if not task.partitioned:
-        value = load_outcome(session, task, *next(iter(manifest.outcomes.items())))
-    else:
-        days = dataset(session, task, manifest.outcomes)
-        is_table = any(o.output and o.output.codec.startswith("table/") for o in manifest.outcomes.values())
-        value = days.table() if is_table else dict(days)
+    if not isinstance(task, Stage):
+        raise TaskError(
+            f"pipeline.load was given {task!r} ({type(task).__name__}); expected a task, made of one of the "
+            f'patterns, as in: pipeline.load(DailyFeatures(dates="2013-05"))'
+        )
+    with sessions.reading() as session:
+        outcomes = look(session, task).outcomes
+        if not task.partitioned:
+            value = load_outcome(session, task, *next(iter(outcomes.items())))
+        else:
+            days = dataset(session, task, outcomes)
+            is_table = any(o.output and o.output.codec.startswith("table/") for o in outcomes.values())
+            value = days.table() if is_table else dict(days)
     return value.to_pandas() if pandas else value
 
 
@@ -73,7 +80,7 @@ def load_outcome(
     try:
         data = session.repository.read_blob(outcome.output.blob)
     except (BlobMissing, BlobDamaged):
-        healed = task.heal(session, label, outcome)
+        healed = heal(session, task, label, outcome)
         return load_outcome(session, task, label, healed, method)
     codec = outcome.output.codec
     is_aggregate = codec.startswith("aggregate/")

@@ -1,29 +1,45 @@
 """What people read when something expected goes wrong: the error's own words, and no traceback.
 
 Luigi logs every exception with its traceback, and what is raised before it sets up its log ends the process
-with one. Both stay for whatever is not a `HeadraceError`: that is somebody's bug.
+with one. Both stay for whatever is neither a `HeadraceError` nor means one: that is somebody's bug.
 """
 
 from __future__ import annotations
 
 import configparser
 import logging
+import re
 import sys
 from types import TracebackType
 from typing import NoReturn
 
+from luigi.configuration import get_config
 from luigi.parameter import MissingParameterException, ParameterException
-from luigi.task_register import TaskClassException
+from luigi.rpc import RPCError
+from luigi.task_register import Register, TaskClassException
 
-from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed
+from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed, SchedulerUnreachable
 
 MISSING = "MissingPartition"
 """The family of tasks that stand for what has not landed."""
 
+INTERRUPTED = 130
+"""How a process ends that somebody interrupted, as shells count."""
+
+_UNEXPECTED = "Luigi unexpected framework error while scheduling %s"
+"""What Luigi logs of an exception that it lets pass: it is told where it arrives."""
+
 _LAST_WORDS = "Uncaught exception in luigi"
 """What Luigi logs before it ends with one code for everything. An expected failure has its own."""
 
+_UNANSWERED = "Failed connecting to remote scheduler %r"
+"""What Luigi warns of, with a traceback, each time that its scheduler does not answer."""
+
 _MODULE = f"\n{HeadraceError.__module__}."
+_NO_TASK = re.compile(r"No task (.+?)\. (?:Did you mean|Candidates are)")
+_SHOWN = 20
+
+_ended_by: BaseException | None = None
 
 
 def install() -> None:
@@ -34,32 +50,85 @@ def install() -> None:
         sys.excepthook = _say
 
 
+def ended_by() -> BaseException | None:
+    """What ends this process, if it is not that everything was done."""
+    return _ended_by
+
+
 class _Plain(logging.Filter):
     """Leaves of Luigi's lines on an expected failure what it means, or nothing if that was said."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; False drops it."""
-        error = _expected(record.exc_info[1] if record.exc_info else None)
-        if error is None:
-            text = record.getMessage()
-            if _MODULE in text:  # in complete(), of which Luigi keeps a text
-                _rewrite(record, text.rpartition(_MODULE)[2].strip())
-            return not text.startswith(f"Data for {MISSING}(")
+        raised = record.exc_info[1] if record.exc_info else None
+        if record.msg == _UNANSWERED:
+            _rewrite(record, f"{record.getMessage()}; {_patience()}")
+        if isinstance(raised, SystemExit):
+            return raised.code != INTERRUPTED  # a worker of a run that somebody interrupted
+        error = meaning(raised)
         if record.msg == _LAST_WORDS:
-            _end(error)
-        _rewrite(record, plainly(error))
-        return not isinstance(error, PartitionsFailed)  # each was told, and the last line names them
+            _note(raised)
+            if error is not None:
+                _end(error)
+        if error is not None:
+            is_told = isinstance(error, PartitionsFailed) or record.msg == _UNEXPECTED
+            _rewrite(record, plainly(error))
+            return not is_told  # of failed partitions each, and the last line names them
+        text = record.getMessage()
+        if _MODULE in text:  # in complete(), of which Luigi keeps a text
+            _rewrite(record, text.rpartition(_MODULE)[2].strip())
+        return not text.startswith(f"Data for {MISSING}(")
 
 
-def _expected(error: BaseException | None) -> HeadraceError | None:
+def _patience() -> str:
+    config = get_config()
+    attempts, wait_s = (
+        config.getint("core", "rpc-retry-attempts", 3),
+        config.getint("core", "rpc-retry-wait", 30),
+    )
+    return f"it is asked {attempts} times, {wait_s} s apart"
+
+
+def meaning(error: BaseException | None) -> HeadraceError | None:
     """The expected failure that an exception is, means, or was caused by; Luigi wraps a parameter's."""
     if isinstance(error, MissingParameterException):
         return ConfigurationError(f"{error}: on the command line, or under the task's name in luigi.cfg")
-    if isinstance(error, TaskClassException | ParameterException | configparser.Error):
+    if isinstance(error, TaskClassException):
+        return ConfigurationError(no_task(error))
+    if isinstance(error, ParameterException | configparser.Error):
         return ConfigurationError(str(error))
+    if isinstance(error, RPCError):
+        return SchedulerUnreachable(
+            f"{error} ({error.__context__}): start `luigid` there, or set [core] local_scheduler = true"
+        )
     while error is not None and not isinstance(error, HeadraceError):
         error = error.__cause__
     return error
+
+
+def no_task(error: TaskClassException) -> str:
+    """What to say of a task that is not known: which there are of the user's own, and none of Luigi's."""
+    found = _NO_TASK.match(str(error))
+    if found is None:
+        return str(error)
+    import difflib
+
+    own = sorted(name for name in Register.task_names() if _is_own(name))
+    close = difflib.get_close_matches(found[1], own, 3)
+    if close:
+        return f"No task {found[1]}. Did you mean {' or '.join(close)}?"
+    if not own:
+        return f"No task {found[1]}: no module with tasks is loaded"
+    more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
+    return f"No task {found[1]}. There are {', '.join(own[:_SHOWN])}{more}"
+
+
+def _is_own(name: str) -> bool:
+    try:
+        home = Register.get_task_cls(name).__module__
+    except TaskClassException:
+        return True  # of one name in two places
+    return home.partition(".")[0] not in ("luigi", __name__.partition(".")[0])
 
 
 def _rewrite(record: logging.LogRecord, text: str) -> None:
@@ -71,14 +140,23 @@ def plainly(error: HeadraceError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def _note(error: BaseException | None) -> None:
+    global _ended_by
+    _ended_by = error
+
+
 def _say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """End the process on an expected failure with its words and its exit code."""
-    expected = _expected(error)
+    _note(error)
+    expected = meaning(error)
     if expected is not None:
         _end(expected)
+    if isinstance(error, KeyboardInterrupt):
+        raise SystemExit(INTERRUPTED)  # whoever interrupts a run knows why: its last line says how far it was
     sys.__excepthook__(kind, error, traceback)
 
 
 def _end(error: HeadraceError) -> NoReturn:
+    _note(error)
     sys.stderr.write(f"{plainly(error)}\n")
     raise SystemExit(error.exit_code)

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.build import configuration
 from pipeline.build.session import Session
+from pipeline.build.status import COMPLETE, STATUSES
 
 _SUCCESS = "headrace_last_success_timestamp_seconds"
 _HELP = {
     "headrace_partitions": "Partitions of the last run, by what became of them.",
-    "headrace_rows": "Rows that the last run's builds took in, gave out, rejected and filtered.",
+    "headrace_rows": "Rows of the last run, of stages where in = out + rejected + filtered.",
     "headrace_stage_seconds": "Seconds that the last run spent in each stage.",
+    "headrace_last_run_status": "How the last run ended: 1 of its status, 0 of every other.",
     "headrace_last_run_timestamp_seconds": "When the last run ended.",
     _SUCCESS: "When a run last ended with nothing failed.",
 }
 _STATES = ("built", "cut off", "failed", "blocked", "found", "hole")
+_KINDS = ("in", "out", "rejected", "filtered")
 
 
 def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any]) -> None:
@@ -33,7 +37,7 @@ def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any
         return
     path = Path(folder).expanduser() / f"headrace_{_job(summary)}.prom"
     now = session.clock().timestamp()
-    success = now if summary["status"] == "complete" else _last_success(path)
+    success = now if summary["status"] == COMPLETE else _last_success(path)
     text = "\n".join(_lines(summary, stages, now, success)) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -64,10 +68,13 @@ def _lines(
     for state in _STATES:
         label = f'{job},state="{state.replace(" ", "_")}"'
         samples["headrace_partitions"].append((label, summary["counts"].get(state, 0)))
-    for kind, number in _rows(stages).items():
-        samples["headrace_rows"].append((f'{job},kind="{kind}"', number))
+    for task, rows in _rows(stages).items():
+        samples["headrace_rows"] += [(f'{job},stage="{task}",kind="{kind}"', rows[kind]) for kind in _KINDS]
     for task, seconds in _seconds(stages).items():
         samples["headrace_stage_seconds"].append((f'{job},stage="{task}"', seconds))
+    for status in STATUSES:
+        label = f'{job},status="{status.replace(" ", "_")}"'
+        samples["headrace_last_run_status"].append((label, int(summary["status"] == status)))
     samples["headrace_last_run_timestamp_seconds"].append((job, now))
     if success is not None:
         samples[_SUCCESS].append((job, success))
@@ -78,15 +85,19 @@ def _lines(
             yield from (f"{name}{{{label}}} {value!r}" for label, value in values)
 
 
-def _rows(stages: Mapping[str, Any]) -> dict[str, int]:
-    totals = dict.fromkeys(("in", "out", "rejected", "filtered"), 0)
-    for stage in stages.values():
+def _rows(stages: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """By task family, of those whose every build accounts for the rows that it took in."""
+    totals: dict[str, Counter[str]] = {}
+    for _, stage in sorted(stages.items()):
         for build in stage["builds"]:
-            rows = build["rows"]
-            for kind in ("in", "out", "rejected"):
-                totals[kind] += rows[kind] or 0
-            totals["filtered"] += sum(rows["filtered"].values())
-    return totals
+            totals.setdefault(stage["task"], Counter()).update(_account(build["rows"]))
+    return {task: rows for task, rows in totals.items() if not rows["unaccounted"]}
+
+
+def _account(rows: Mapping[str, Any]) -> dict[str, int]:
+    counted = {**rows, "filtered": sum(rows["filtered"].values())}
+    left = None in counted.values() or counted["in"] != sum(counted[kind] for kind in _KINDS[1:])
+    return {"unaccounted": 1} if left else counted
 
 
 def _seconds(stages: Mapping[str, Any]) -> dict[str, float]:

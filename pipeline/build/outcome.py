@@ -68,6 +68,8 @@ class Outcome:
     cause: str = ""
     missing: bool = False
     """Failed for want of a landed file, and not by what was in it."""
+    rejected: Output | None = None
+    """The rows that went to quarantine on the way to the value, where some did."""
 
     @property
     def word(self) -> str:
@@ -90,6 +92,8 @@ class Seen:
     optional: bool = False
     single: bool = True
     """One partition, given to the build as a value; else several, given as a mapping without absent ones."""
+    everything: bool = False
+    """All that the input has: of nothing at all, nothing can be made, unless it is optional."""
 
     def digests(self) -> dict[str, Digest | None]:
         """What enters the key: the content of each partition, None for an absence."""
@@ -109,14 +113,33 @@ def verdict(inputs: Mapping[str, Seen]) -> Outcome | None:
             if outcome.state is State.UNKNOWN:
                 return Outcome(State.UNKNOWN, cause=f"unknown until {named} is built")
             if outcome.state in (State.FAILED, State.BLOCKED) and seen.failed == "block":
-                root = outcome.cause if outcome.state is State.BLOCKED else f"{named} failed"
-                return Outcome(State.BLOCKED, cause=root)
+                return _blocked(named, outcome)
     for seen in inputs.values():
-        if seen.single and not seen.optional:
-            for label, outcome in seen.outcomes.items():
-                if outcome.output is None:
-                    return hole(f"{seen.task} {label} is absent")
+        absent = [label for label, outcome in seen.outcomes.items() if outcome.output is None]
+        if absent and seen.single and not seen.optional:
+            return hole(f"{seen.task} {absent[0]} is absent")
+        if seen.everything and not seen.optional and len(absent) == len(seen.outcomes):
+            return _of_nothing(seen)
     return None
+
+
+def _blocked(named: str, outcome: Outcome) -> Outcome:
+    """Blocked by an input; the cause is told at its root."""
+    return Outcome(
+        State.BLOCKED, cause=outcome.cause if outcome.state is State.BLOCKED else f"{named} failed"
+    )
+
+
+def _of_nothing(seen: Seen) -> Outcome:
+    """Blocked where days failed, and were to be skipped; else there are no data at all."""
+    for label, outcome in seen.outcomes.items():
+        if outcome.state in (State.FAILED, State.BLOCKED):
+            return _blocked(f"{seen.task} {label}", outcome)
+    days = (
+        f"{len(seen.outcomes)} days, from {min(seen.outcomes)}" if seen.outcomes else "an interval of no day"
+    )
+    cause = f"{seen.task} has no data at all ({days}): ask for other days, or land some"
+    return Outcome(State.FAILED, cause=cause, missing=True)
 
 
 def is_settled(outcomes: Iterable[Outcome]) -> bool:

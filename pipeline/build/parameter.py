@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import luigi
@@ -12,7 +14,7 @@ from luigi.date_interval import DateInterval
 from pipeline.build import session as sessions
 from pipeline.build.landing import newest_day
 from pipeline.errors import ConfigurationError
-from pipeline.values.partition import Interval, parse_interval
+from pipeline.values.partition import Interval, is_day, parse_interval
 
 
 class DatesParameter(luigi.Parameter[Interval]):
@@ -32,13 +34,12 @@ class DatesParameter(luigi.Parameter[Interval]):
 
     def normalize(self, x: Any) -> Interval:
         """Take what Python code hands over: an Interval, a day, text, or Luigi's own interval."""
-        if isinstance(x, Interval):
-            return x
-        if isinstance(x, DateInterval):
-            return Interval(x.date_a, x.date_b)
-        if isinstance(x, datetime.date):
-            return Interval(x, x + datetime.timedelta(days=1))
-        return self.parse(x)
+        return _days_of(x)
+
+    def has_task_value(self, task_name: str, param_name: str) -> bool:
+        """Whether a command line, a configuration or a default says it."""
+        with _named(task_name, param_name):
+            return bool(super().has_task_value(task_name, param_name))
 
 
 class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
@@ -54,8 +55,40 @@ class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
         return ", ".join(map(str, x))
 
     def normalize(self, x: Any) -> tuple[Interval, ...]:
-        """Take a text too."""
-        return self.parse(x) if isinstance(x, str) else tuple(x)
+        """Take what Python code hands over: a text, or days and intervals in any of their forms."""
+        if isinstance(x, str):
+            return self.parse(x)
+        return tuple(map(_days_of, x if isinstance(x, list | tuple) else [x]))
+
+    def has_task_value(self, task_name: str, param_name: str) -> bool:
+        """Whether a command line, a configuration or a default says it."""
+        with _named(task_name, param_name):
+            return bool(super().has_task_value(task_name, param_name))
+
+
+@contextmanager
+def _named(task: str, option: str) -> Iterator[None]:
+    """Say of what can't be read where it stands. Luigi asks for a value twice, and this way first."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"[{task}] {option}: {error}") from None
+
+
+def _days_of(x: object) -> Interval:
+    """The interval that a value of any form means; ConfigurationError where it means none."""
+    if isinstance(x, Interval):
+        return x
+    if isinstance(x, DateInterval):
+        return Interval(x.date_a, x.date_b)
+    if is_day(x):
+        return Interval(x, x + datetime.timedelta(days=1))
+    if isinstance(x, str):
+        return _interval(x)
+    raise ConfigurationError(
+        f"{x!r} is not an interval of days: give an Interval, a datetime.date (a moment is none), "
+        f"or a text such as 2013-05"
+    )
 
 
 def _interval(text: str) -> Interval:

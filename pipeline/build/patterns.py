@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from pipeline.build.action import Action
-from pipeline.build.finder import Finder, Work
+from pipeline.build.finder import Finder
+from pipeline.build.inputs import Input
 from pipeline.build.loading import arguments
-from pipeline.build.outcome import Outcome, Seen, verdict
-from pipeline.build.result import Made, account
-from pipeline.build.task import Dated, Input, Stage
+from pipeline.build.outcome import Outcome, Seen
+from pipeline.build.result import Made
+from pipeline.build.step import held, of_partition, rows_of, work
+from pipeline.build.task import Dated, Stage
 from pipeline.errors import TaskError
 from pipeline.values.partition import WHOLE, Window
 
-SEMANTICS = 1
+SEMANTICS = 2
+STANDS_ON = (
+    "pipeline.build.step", "pipeline.values.admission", "pipeline.values.model", "pipeline.values.partition",
+    "pipeline.values.relational", "pipeline.values.table",
+)  # fmt: skip
+"""What hands over, holds and keeps the values of every pattern; each enters the keys."""
 
 
 class Map(Dated):
     """One value a day: `build(**inputs)` takes that day's value of each input.
 
-    An input asked for with a window comes as a mapping from day to value.
+    An input asked for with a window comes as a mapping from day to value. Within, `self.dates` is that day.
     """
 
     def build(self, *values: Any, **inputs: Any) -> Any:
@@ -51,42 +57,20 @@ def _settle(task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, 
     decided: dict[str, Outcome] = {}
     works = []
     for label, seen in wanted.items():
-        outcome = verdict(seen)
+        outcome = engine.decide("build", label, seen)
         if outcome is not None:
             decided[label] = outcome
         else:
-            works.append(work(task, engine, "build", label, seen, partial(_build, task, engine, seen)))
+            works.append(work(task, engine, "build", label, seen, partial(_build, task, engine, label, seen)))
     obtained = engine.obtain(works)
     return {label: decided.get(label) or obtained[label] for label in wanted}
 
 
-def work(
-    task: Stage,
-    engine: Finder,
-    step: str,
-    label: str,
-    seen: Mapping[str, Seen],
-    make: Callable[[], Made],
-) -> Work:
-    """One step of a task on one partition."""
-    code, parameters = task.code(engine.session), task.parameters(label)
-    return Work(Action(task.task_family, step, label, code, parameters, seen), make)
-
-
-def _build(task: Map | Task, engine: Finder, seen: Mapping[str, Seen]) -> Made:
-    made = account(task.build(**arguments(engine.session, task, dict(seen))), rows_in(seen))
-    if task.contract is not None:
-        from pipeline.values.admission import validate
-
-        validate(made.value, task.contract)
-    return made
-
-
-def rows_in(seen: Mapping[str, Seen]) -> int | None:
-    """The rows of the first input, where it has rows."""
+def _build(task: Map | Task, engine: Finder, label: str, seen: Mapping[str, Seen]) -> Made:
+    values = arguments(engine.session, task, dict(seen))
     first = next(iter(seen.values()), None)
-    counted = [o.output.rows for o in first.outcomes.values() if o.output] if first else []
-    return sum(rows for rows in counted if rows is not None) if any(counted) else None
+    rows = rows_of(first.outcomes.values()) if first else None
+    return held(task, "build", label, of_partition(task, label).build(**values), rows)
 
 
 class Merge(Dated):
@@ -95,6 +79,9 @@ class Merge(Dated):
     Without a `window` there is one value, of the whole interval; with one, a value for each day, of the days
     in its window. `summarize` makes a day's aggregate, `finish` (if there is one) the value of a merged one.
     """
+
+    STANDS_ON = ("pipeline.build.merging",)
+    """What a Merge's answers depend on, and those of the other patterns do not."""
 
     window: ClassVar[Window | None] = None
 
@@ -105,6 +92,11 @@ class Merge(Dated):
 
     def _normal(self, name: str, entry: object) -> Input:
         asked = super()._normal(name, entry)
+        if asked.window is not None or asked.optional:
+            raise TaskError(
+                f"{type(self).__qualname__} asks for {name!r} with a window, or as optional: a Merge leaves "
+                f"absent days out by itself, and the days that a value sees are said by its own `window`"
+            )
         if self.window is None:
             return asked
         return super()._normal(name, Input(asked.task, self.window, asked.failed))

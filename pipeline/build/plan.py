@@ -6,66 +6,51 @@ decides is the same. What depends on a value that is yet to be made is unknown u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.build.action import Action, action_label
-from pipeline.build.finder import Finder, Work
+from pipeline.build.command_line import command_line
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
-from pipeline.build.reason import Reason
+from pipeline.build.planner import Known, Place, Planner, Step
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.errors import MissingData
 
 _SAMPLE = 50
 
-
-@dataclass(frozen=True)
-class Step:
-    """One action that would run."""
-
-    task: str
-    partition: str
-    step: str
-    reasons: list[str]
-
-    @property
-    def label(self) -> str:
-        """`DailyFeatures 2013-05-01`, with the step where it is not the plain one."""
-        return action_label(self.task, self.step, self.partition)
+Partition = tuple[str, *tuple[tuple[str, str], ...]]
+"""A partition's label, and the parameters of the task that it is of."""
 
 
 @dataclass
 class StagePlan:
-    """What a run would do for one family of tasks."""
+    """What a run would do for one family of tasks; what several of its stages share counts once."""
 
     task: str
-    steps: dict[str, Step] = field(default_factory=dict)
-    unknown: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    blocked: dict[str, str] = field(default_factory=dict)
-    holes: dict[str, str] = field(default_factory=dict)
-    done: set[str] = field(default_factory=set)
+    steps: dict[Place, Step] = field(default_factory=dict)
+    unknown: dict[Place, Step] = field(default_factory=dict)
+    """What may be built, with what it waits for."""
+    failed: dict[Partition, str] = field(default_factory=dict)
+    blocked: dict[Partition, str] = field(default_factory=dict)
+    holes: dict[Partition, str] = field(default_factory=dict)
+    done: dict[Partition, str] = field(default_factory=dict)
     seconds_each: float | None = None
 
-    def take(self, outcomes: dict[str, Outcome], steps: Sequence[Step]) -> None:
-        """Add a stage's outcomes; stages of one family that share partitions count them once."""
-        self.steps.update({step.label: step for step in steps})
-        planned = {step.partition for step in steps if step.step in ("build", "finish")}
+    def take(self, stage: Stage, planner: Planner, outcomes: Mapping[str, Outcome]) -> None:
+        """Add what the planner of a stage noted."""
+        self.steps.update(planner.steps)
+        self.unknown.update(planner.unknown)
+        kept = {
+            State.DONE: self.done,
+            State.FAILED: self.failed,
+            State.BLOCKED: self.blocked,
+            State.HOLE: self.holes,
+        }
         for label, outcome in outcomes.items():
-            if outcome.state is State.DONE:
-                self.done.add(label)
-            elif outcome.state is State.UNKNOWN and label not in planned:
-                self.unknown[label] = outcome.cause
-            elif outcome.state is not State.UNKNOWN:
-                kept = {
-                    State.FAILED: self.failed,
-                    State.BLOCKED: self.blocked,
-                    State.HOLE: self.holes,
-                }
-                kept[outcome.state][label] = outcome.cause
+            if outcome.state in kept:
+                kept[outcome.state][label, *sorted(stage.parameters(label).items())] = outcome.cause
 
 
 @dataclass(frozen=True)
@@ -74,6 +59,8 @@ class Plan:
 
     task: str
     stages: list[StagePlan]
+    manifest: Manifest
+    """What the task's own partitions are by now."""
 
     @property
     def is_empty(self) -> bool:
@@ -83,6 +70,15 @@ class Plan:
     def counts(self) -> tuple[int, int]:
         """How many actions run for certain, and how many more may."""
         return sum(len(s.steps) for s in self.stages), sum(len(s.unknown) for s in self.stages)
+
+    def told(self, times: str = "") -> str:
+        """How much, in words: `would build 1 and at most 62 more; 2 would fail, 5 be blocked`."""
+        certain, more = self.counts()
+        failed = sum(len(stage.failed) for stage in self.stages)
+        blocked = sum(len(stage.blocked) for stage in self.stages)
+        builds = f"would build {certain}" + (f" and at most {more} more" if more else "")
+        fails = [f"{failed} would fail"] * bool(failed) + [f"{blocked} would be blocked"] * bool(blocked)
+        return f"{builds}{times}" + (f"; {', '.join(fails)}" if fails else "")
 
     def seconds(self) -> tuple[float, float, list[str]]:
         """Estimated seconds: for certain, at most, and the tasks of which nothing is known yet."""
@@ -101,18 +97,28 @@ class Plan:
 
 def make_plan(session: Session, task: Stage) -> Plan:
     """Ask every stage what it would do, from the sources down to `task`."""
+    session, known = session.aside(), Known()
     stages: dict[str, StagePlan] = {}
-    for stage in _upstream_first(task, set()):
-        planner = _Planner(session, stage.task_family, check_blobs=stage is task)
+    for stage in upstream_first(task):
+        planner = Planner(session, stage, check_blobs=stage is task, known=known)
         outcomes = stage.settle(planner)
         session.manifests[stage.task_id] = Manifest.of(outcomes)
         found = stages.setdefault(stage.task_family, StagePlan(stage.task_family))
-        found.take(outcomes, planner.steps)
-        for lost in planner.lost:
-            stages[lost.task].steps[lost.label] = lost
-        if (found.steps or found.unknown) and found.seconds_each is None:
-            found.seconds_each = _seconds_each(session, stage.task_family)
-    return Plan(str(task), list(stages.values()))
+        found.take(stage, planner, outcomes)
+    _take_lost(stages, known)
+    for found in stages.values():
+        if found.steps or found.unknown:
+            found.seconds_each = _seconds_each(session, found.task)
+    return Plan(str(task), list(stages.values()), session.manifests[task.task_id])
+
+
+def _take_lost(stages: Mapping[str, StagePlan], known: Known) -> None:
+    """Lost values are built again, for certain or perhaps, by the stages that made them."""
+    for key, step in known.needed.items():
+        stages[step.task].steps[(key,)] = step
+    for key, step in known.perhaps.items():
+        if key not in known.needed:
+            stages[step.task].unknown[(key,)] = step
 
 
 def look(session: Session, task: Stage) -> Manifest:
@@ -125,20 +131,21 @@ def look(session: Session, task: Stage) -> Manifest:
         return known
     plan = make_plan(session, task)
     if not plan.is_empty:
-        certain, at_most = plan.counts()
         raise MissingData(
-            f"{task} is not up to date: {certain} partition(s) would be built, and at most {at_most} more; "
-            f"`headrace plan` lists them, `luigi --module {task.task_module} {task.task_family}` builds them"
+            f"{task} is not up to date: a run {plan.told()}; `headrace plan` lists them, "
+            f"`{command_line(task)}` builds them"
         )
-    return session.manifests[task.task_id]
+    return plan.manifest
 
 
-def _upstream_first(task: Stage, seen: set[str]) -> Iterator[Stage]:
+def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]:
+    """A task and all that it needs, each once, inputs before consumers."""
+    seen = set() if seen is None else seen
     if task.task_id in seen:
         return
     seen.add(task.task_id)
     for entry in task.inputs.values():
-        yield from _upstream_first(entry.task, seen)
+        yield from upstream_first(entry.task, seen)
     yield task
 
 
@@ -152,61 +159,22 @@ def _seconds_each(session: Session, task: str) -> float | None:
     return sum(seconds) / len(seconds) if seconds else None
 
 
-class _Planner(Finder):
-    """Finds as the engine does, and notes what it would build, and which lost inputs it would need."""
-
-    def __init__(self, session: Session, task: str, check_blobs: bool) -> None:
-        super().__init__(session, task, check_blobs)
-        self.steps: list[Step] = []
-        self.lost: list[Step] = []
-
-    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
-        """Each action's outcome: found, or unknown until it is built."""
-        outcomes: dict[str, Outcome] = {}
-        for action in (work.action for work in works):
-            found = self.find(action)
-            if found is None:
-                self.steps.append(Step(self.task, action.partition, action.step, self.why(action)))
-                self._look_for_inputs(action)
-                found = Outcome(State.UNKNOWN, cause=f"unknown until {action.label} is built")
-            outcomes[action.partition] = found
-        return outcomes
-
-    def perform(
-        self, step: str, label: str, outcome: Outcome, is_done: Callable[[], bool], effect: Callable[[], None]
-    ) -> Outcome:
-        """Note the effect that is still to come."""
-        if not is_done():
-            self.steps.append(Step(self.task, label, step, [Reason.NEVER_BUILT.value]))
-        return outcome
-
-    def _look_for_inputs(self, action: Action) -> None:
-        for seen in action.inputs.values():
-            task, _, summary = seen.task.partition(" ")
-            for label, outcome in seen.outcomes.items():
-                out = outcome.output
-                if out and not self.repository.has_blob(out.blob, out.size_bytes):
-                    step = "summarize" if summary else "build"
-                    self.lost.append(Step(task, label, step, [f"{Reason.BLOB}: {out.blob}"]))
-
-
 def as_json(plan: Plan) -> dict[str, Any]:
     """A plan for programs."""
     certain, at_most, novel = plan.seconds()
+    builds, more = plan.counts()
     return {
         "task": plan.task,
         "is_empty": plan.is_empty,
+        "builds": {"certain": builds, "at_most": builds + more},
         "stages": [
             {
                 "task": stage.task,
-                "build": [
-                    {"partition": s.partition, "step": s.step, "reasons": s.reasons}
-                    for s in stage.steps.values()
-                ],
-                "unknown": stage.unknown,
-                "failed": stage.failed,
-                "blocked": stage.blocked,
-                "holes": stage.holes,
+                "build": [_fields(step) for step in stage.steps.values()],
+                "unknown": [_fields(step) for step in stage.unknown.values()],
+                "failed": _causes(stage.failed),
+                "blocked": _causes(stage.blocked),
+                "holes": _causes(stage.holes),
                 "up_to_date": len(stage.done),
                 "seconds_each": stage.seconds_each,
             }
@@ -214,3 +182,11 @@ def as_json(plan: Plan) -> dict[str, Any]:
         ],
         "seconds": {"certain": certain, "at_most": at_most, "not_known_of": novel},
     }
+
+
+def _fields(step: Step) -> dict[str, Any]:
+    return {"partition": step.partition, "step": step.step, "reasons": step.reasons}
+
+
+def _causes(causes: Mapping[Partition, str]) -> list[dict[str, str]]:
+    return [{"partition": label, "cause": cause} for (label, *_), cause in causes.items()]

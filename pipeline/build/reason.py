@@ -25,6 +25,7 @@ class Reason(enum.StrEnum):
     FILE = "file changed"
     BLOB = "blob missing"
     FAILED = "failed before"
+    EARLIER = "what was built before can't be read"
 
 
 def compare(

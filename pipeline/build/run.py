@@ -15,12 +15,14 @@ from typing import Any
 
 import luigi
 
-from pipeline.build import ledger
+from pipeline import errors
+from pipeline.build import failure, ledger, messages, status
 from pipeline.build import session as sessions
 from pipeline.build.engine import Report
 from pipeline.build.outcome import Outcome, State
+from pipeline.build.request import require_one_process
 from pipeline.build.session import Session
-from pipeline.errors import NotReproducible, PartitionsFailed
+from pipeline.errors import HeadraceError, NotReproducible, PartitionsFailed, StoreError
 from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
@@ -41,12 +43,33 @@ class MissingPartition(luigi.ExternalTask):
         return False
 
 
+class StoreUnusable(luigi.Task):
+    """What a stage is left waiting for that could not use the store: it can't be scheduled, and says why.
+
+    While a task runs, Luigi has one exit code for all that may go wrong; for this there is another.
+    """
+
+    kind = luigi.Parameter()
+    text = luigi.Parameter()
+
+    def complete(self) -> bool:
+        """Never."""
+        return False
+
+    def deps(self) -> list[luigi.Task]:
+        """The error, in the process that ends the run."""
+        error: StoreError = getattr(errors, self.kind)(self.text)
+        sessions.current().ended_by = error
+        raise error
+
+
 def asked(task_id: str, name: str) -> Session:
     """A requested task is asked whether it is complete: the run that this belongs to.
 
     Asked again without having succeeded here, or after everything was over, it belongs to a new run.
     """
     session = sessions.current()
+    require_one_process(task_id)
     is_again = session.requested.get(task_id) == _ASKED or _is_over(session)
     if session.is_closed or (is_again and not session.is_held):
         close(session)
@@ -76,25 +99,52 @@ def _is_over(session: Session) -> bool:
 
 
 def keep_report(
-    session: Session, name: str, report: Report, outcomes: Mapping[str, Outcome], seconds: float
+    session: Session,
+    name: str,
+    report: Report,
+    outcomes: Mapping[str, Outcome],
+    seconds: float,
+    state: str = status.OVER,
+    error: BaseException | None = None,
 ) -> None:
     """Keep what a stage did, for the end of the run and for `headrace log`."""
     body = {
         "task": report.task,
+        "state": state,
         "partitions": {label: outcome.word for label, outcome in outcomes.items()},
         "builds": report.builds,
         "failures": [*report.failures, *_not_tried(report, outcomes)],
         "blocked": {k: o.cause for k, o in outcomes.items() if o.state is State.BLOCKED},
         "alarms": report.alarms,
         "warnings": report.warnings,
+        "error": failure.fields(error) if error else None,
         "seconds": round(seconds, 6),
     }
     session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
 
 
+def broke(
+    session: Session, name: str, report: Report, seconds: float, error: BaseException
+) -> Iterator[luigi.Task]:
+    """Keep what a stage did until an error ended it that is no partition's, and let the error go on its way.
+
+    A worker that was forked off leaves an interruption to its parent, which got it too.
+    """
+    try:
+        keep_report(session, name, report, {}, seconds, status.BROKEN, error)
+    except (HeadraceError, OSError):
+        pass  # the error itself says more than that this could not be kept
+    if isinstance(error, StoreError):
+        yield StoreUnusable(kind=type(error).__name__, text=str(error))
+    elif isinstance(error, KeyboardInterrupt) and session.pid != os.getpid():
+        raise SystemExit(messages.INTERRUPTED) from None
+    else:
+        raise error
+
+
 def _not_tried(report: Report, outcomes: Mapping[str, Outcome]) -> Iterator[dict[str, Any]]:
     """What failed without a build: no file, or one that can't be read. Of days that share it, the first."""
-    causes = {failure["cause"] for failure in report.failures}
+    causes = {told["cause"] for told in report.failures}
     for label, outcome in outcomes.items():
         if outcome.state is State.FAILED and outcome.cause not in causes:
             causes.add(outcome.cause)
@@ -104,6 +154,7 @@ def _not_tried(report: Report, outcomes: Mapping[str, Outcome]) -> Iterator[dict
                 "partition": label,
                 "cause": outcome.cause,
                 "missing": outcome.missing,
+                "expected": True,
                 "traceback": "",
             }
 
@@ -117,11 +168,11 @@ def conclude(session: Session, task_id: str) -> Iterator[Any]:
     """
     stages = ledger.stages(session.storage, session.run_id)
     failures, alarms = ledger.failures(stages), ledger.alarms(stages)
-    for failure in failures[:_NAMED]:
-        if not failure["traceback"]:  # else it was told when its build failed
-            word = "is missing" if failure["missing"] else "failed"
-            log.error("%s %s %s: %s", failure["task"], failure["partition"], word, failure["cause"])
-    if any(not failure["missing"] for failure in failures):
+    for told in failures[:_NAMED]:
+        if not told["traceback"]:  # else it was told when its build failed
+            word = "is missing" if told["missing"] else "failed"
+            log.error("%s %s %s: %s", told["task"], told["partition"], word, told["cause"])
+    if any(not told["missing"] for told in failures):
         raise PartitionsFailed(ledger.describe_failures(failures))
     if alarms:
         raise NotReproducible("\n  ".join(alarms))
@@ -137,5 +188,6 @@ def close(session: Session) -> None:
         return
     session.is_closed = True
     atexit.unregister(close)
+    session.ended_by = session.ended_by or messages.ended_by()
     if session.requested:
         ledger.leave(session)

@@ -6,15 +6,18 @@ settled by a forked child, and its parent reads what it found from the run's fol
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.build import cache, configuration
-from pipeline.build.manifest import Manifest
+from pipeline.build.manifest import HEAD_BYTES, Manifest
+from pipeline.build.outcome import is_settled
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.store.local import LocalStorage
@@ -45,6 +48,8 @@ class Session:
         self.is_closed = False
         self.is_held = False
         """Whoever began the run ends it, and not the last of its tasks that is over."""
+        self.ended_by: BaseException | None = None
+        """What ended the run that is no partition's failure."""
         self.consumed: set[str] = set()
         """Tasks that another task of this run reads: intermediates."""
         self.requested: dict[str, str] = {}
@@ -54,7 +59,7 @@ class Session:
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None
         self.repository.open()
-        known = cache.recall(storage, _CODE)
+        known = cache.kept(storage, _CODE)
         self._kept_code = json.dumps(known)
         self._code_cache = CodeCache(known)
 
@@ -120,6 +125,8 @@ class Session:
 
     def settle(self, task_id: str, manifest: Manifest) -> None:
         """Remember a stage's outcomes for the rest of this run, in all its processes."""
+        if not is_settled(manifest.outcomes.values()):
+            raise RuntimeError(f"{task_id} is not settled: it took what a plan found out for what a run did")
         self.manifests[task_id] = manifest
         self._write_manifest(f"runs/{self.run_id}/settled/{task_id}", manifest)
 
@@ -133,13 +140,19 @@ class Session:
 
     def _read_manifest(self, name: str) -> Manifest | None:
         try:
-            return Manifest.parse(self.storage.read(name), lambda: self.storage.read(f"{name}.outcomes"))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            head = self.storage.read(name, 0, HEAD_BYTES)
+            return Manifest.parse(name, head, lambda: self.storage.read(name))
+        except (FileNotFoundError, ValueError):
             return None  # never written, or damaged: a cache is made again
 
     def _write_manifest(self, name: str, manifest: Manifest) -> None:
-        self.storage.replace(f"{name}.outcomes", manifest.body())
-        self.storage.replace(name, manifest.head())
+        self.storage.replace(name, manifest.encode(name))
+
+    def aside(self) -> Session:
+        """This session with answers of its own: what a plan finds out is no answer of a run."""
+        session = copy.copy(self)
+        session.manifests = {}
+        return session
 
 
 _current: Session | None = None
@@ -165,6 +178,22 @@ def anew() -> Session:
     session = Session(old.storage, old.clock, old.wait)
     use(session)
     return session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """The session to answer from: that of a run which `pipeline.run` holds, or else a new one, for a moment.
+
+    Between runs days land, code is edited and other processes build: what was found earlier is no answer.
+    """
+    before = current()
+    if before.is_held and not before.is_closed:
+        yield before
+        return
+    try:
+        yield anew()
+    finally:
+        use(before)
 
 
 def use(session: Session | None) -> None:

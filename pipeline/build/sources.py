@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pipeline.build.action import Action
 from pipeline.build.finder import Finder, Work
@@ -19,6 +19,8 @@ from pipeline.errors import DataError, TaskError
 from pipeline.values.digest import Digest, digest_bytes, digest_value
 
 SEMANTICS = 1
+STANDS_ON = ("pipeline.values.admission", "pipeline.values.intake", "pipeline.values.table")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 
 class Landed(Dated):
@@ -26,6 +28,15 @@ class Landed(Dated):
 
     files: ClassVar[str]
     """The files' pattern, such as `flights/{day}.csv`, below `[headrace] landing` or absolute."""
+    begins: ClassVar[datetime.date | None] = None
+    gaps = DaysParameter(
+        default=(), significant=False, description="days that will never land, accepted as holes"
+    )
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if isinstance(pattern := vars(cls).get("files"), str):
+            Files(pattern)  # refuses what names no day
 
     def fingerprints(self, session: Session) -> Fingerprints:
         """What this run knows of the task's files."""
@@ -46,6 +57,12 @@ class Landed(Dated):
     def present(self, session: Session) -> dict[datetime.date, Digest | Outcome]:
         """Each wanted file's digest by its day, or what its absence means."""
         raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Source or Snapshot")
+
+    def accepted(self, day: datetime.date) -> Outcome | None:
+        """The hole that a day without a file is by what is declared and configured; None where it is none."""
+        if self.begins is not None and day < self.begins:
+            return hole("before history begins")
+        return hole("a declared gap") if any(day in gap for gap in self.gaps) else None
 
     def read(self, engine: Finder, day: datetime.date, fingerprint: Digest) -> Work:
         """The work of reading one file."""
@@ -100,9 +117,16 @@ def _has_changed(known: Fingerprints, path: str) -> bool:
 
 def _failed(found: Digest | DataError | None) -> Digest | Outcome | None:
     """A file that can't be read is a partition that failed."""
-    if isinstance(found, DataError):
-        return Outcome(State.FAILED, cause=f"DataError: {found}")
-    return found
+    return _broken(found) if isinstance(found, DataError) else found
+
+
+def _broken(error: DataError) -> Outcome:
+    return Outcome(State.FAILED, cause=f"DataError: {error}")
+
+
+def _missing(cause: str) -> Outcome:
+    """What should have landed by now, and has not."""
+    return Outcome(State.FAILED, cause=cause, missing=True)
 
 
 class Source(Landed):
@@ -112,11 +136,7 @@ class Source(Landed):
     are over, and where the configuration declares it in `gaps`; else it is missing data, and fails.
     """
 
-    begins: ClassVar[datetime.date | None] = None
     lateness_days: ClassVar[int] = 0
-    gaps = DaysParameter(
-        default=(), significant=False, description="days that will never land, accepted as holes"
-    )
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Read the files that are new."""
@@ -132,24 +152,24 @@ class Source(Landed):
         }
 
     def _absence(self, session: Session, day: datetime.date, path: str) -> Outcome:
-        if self.begins is not None and day < self.begins:
-            return hole("before history begins")
-        if any(day in gap for gap in self.gaps):
-            return hole("a declared gap")
+        if (accepted := self.accepted(day)) is not None:
+            return accepted
         over = datetime.datetime.combine(day, datetime.time(), datetime.UTC) + datetime.timedelta(
             days=1 + self.lateness_days
         )
         if session.clock() < over:
             return hole(f"may land until {over:%Y-%m-%d %H:%M} UTC")
-        return Outcome(
-            State.FAILED,
-            cause=f"{path} has not landed; drop it, or accept the hole: [{self.task_family}] gaps = {day}",
-            missing=True,
+        return _missing(
+            f"{path} has not landed; drop it, or accept the hole: [{self.task_family}] gaps = {day}"
         )
 
 
 class Snapshot(Landed):
-    """Undated reference data: day D sees the newest drop at or before D, and nothing before the first."""
+    """Undated reference data: day D sees the newest drop at or before D, and nothing before the first.
+
+    Where there is no drop at all, every day is missing data, except before `begins` and in the `gaps` that
+    the configuration declares: a pattern that names no file must not pass for data that were never there.
+    """
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Read the drops that are new, and say which day sees which."""
@@ -164,9 +184,19 @@ class Snapshot(Landed):
         return outcomes
 
     def present(self, session: Session) -> Mapping[datetime.date, Digest | Outcome]:  # type: ignore[override]
-        """The digests of the drops that some day of the interval sees."""
+        """The digests of the drops that some day of the interval sees; what it means where there is none."""
         files = Files(self.files)
-        drops = [day for day in files.days() if not self.dates or day < self.dates.stop]
+        try:
+            landed = files.days()
+        except DataError as error:
+            return {day: _broken(error) for day in self.dates}
+        if not landed:
+            absent = _missing(
+                f"nothing has landed as {files}; drop a first one, or accept the days that do without: "
+                f"[{self.task_family}] gaps"
+            )
+            return {day: self.accepted(day) or absent for day in self.dates}
+        drops = [day for day in landed if not self.dates or day < self.dates.stop]
         earlier = [day for day in drops if day <= self.dates.start]
         wanted = [*earlier[-1:], *(day for day in drops if day > self.dates.start)]
         paths = {day: files.path(day) for day in wanted}

@@ -8,56 +8,35 @@ what is up to date (early cutoff).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
 
 import luigi
 
-from pipeline.build import messages, run
+from pipeline.build import messages, run, status
 from pipeline.build import session as sessions
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
 from pipeline.build.engine import Engine
 from pipeline.build.finder import Finder
+from pipeline.build.inputs import Input, Inputs
 from pipeline.build.manifest import Manifest
-from pipeline.build.outcome import Outcome, Policy, Seen, State
+from pipeline.build.outcome import Outcome, Seen
 from pipeline.build.parameter import DatesParameter
+from pipeline.build.request import require_serial, require_sound
 from pipeline.build.session import Session
 from pipeline.clock import stopwatch
-from pipeline.errors import NotReproducible, StoreError, TaskError
+from pipeline.errors import StoreError, TaskError
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value
-from pipeline.values.partition import WHOLE, Window
+from pipeline.values.partition import WHOLE
 
-log = logging.getLogger("headrace")
-
-STAGE_FORMAT = "headrace stage 1"
+STAGE_FORMAT = "headrace stage 2"
 _FINAL = ("run", "complete", "output", "deps", "input")
 
-set_absent(LUIGI_DEFAULTS)
 messages.install()
-
-
-@dataclass(frozen=True)
-class Input:
-    """How a task asks for an input, where the plain way is not enough.
-
-    `window` asks for the trailing days as a mapping from day to value, absent days left out. `failed` says
-    what becomes of this task where the input failed: `block` it, or `skip` the failed partition as if it
-    were absent. An absent day makes the output absent, unless the input is `optional`: then it is None.
-    """
-
-    task: Stage
-    window: Window | None = None
-    failed: Policy = "block"
-    optional: bool = False
-
-
-Inputs = Mapping[str, "Stage | Input"]
-"""What `requires` returns: by the name under which the build takes it, a task, or how to ask for it."""
+set_absent(LUIGI_DEFAULTS)
 
 
 class Stage(luigi.Task):
@@ -68,6 +47,10 @@ class Stage(luigi.Task):
     """Whether there is one value a day; else one value of everything."""
     produces: ClassVar[str] = "build"
     """The method whose declared return type is that of the values."""
+
+    def __init__(self, *values: Any, **parameters: Any) -> None:
+        super().__init__(*values, **parameters)
+        require_serial()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -89,6 +72,12 @@ class Stage(luigi.Task):
         raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Map, Merge or Task")
 
     # What Luigi asks.
+
+    def initialized(self) -> bool:
+        """Luigi's first question, asked in its own process, and where what is raised ends its run."""
+        if self.task_id not in sessions.current().consumed:
+            require_sound(self)
+        return bool(super().initialized())
 
     def deps(self) -> list[luigi.Task]:
         """The stages that this one reads; each is from now on an intermediate of this run."""
@@ -113,10 +102,18 @@ class Stage(luigi.Task):
         where its own blobs are.
         """
         session = sessions.current()
-        if self.task_id in session.consumed:
-            return self.resolve(session) is not None
-        session = run.asked(self.task_id, str(self))
+        if self.task_id not in session.consumed:
+            session = run.asked(self.task_id, str(self))
+        try:
+            return self._is_complete(session)
+        except Exception as error:
+            session.ended_by = error  # Luigi goes on without this task
+            raise
+
+    def _is_complete(self, session: Session) -> bool:
         manifest = self.resolve(session)
+        if self.task_id in session.consumed:
+            return manifest is not None
         is_done = manifest is not None and manifest.complete and _has_blobs(session, manifest)
         is_done = is_done and manifest is not None and self.is_delivered(manifest)
         session.keep_code()
@@ -125,10 +122,21 @@ class Stage(luigi.Task):
 
     def run(self) -> Iterator[Any]:
         """Settle this stage; the requested one ends the run, and fails it if anything failed."""
-        session = sessions.current()
+        session, began = sessions.current(), stopwatch()
         is_requested = self.task_id not in session.consumed
-        began = stopwatch()
         engine = Engine(session, self.task_family, check_blobs=is_requested)
+        try:
+            run.keep_report(session, self.task_id, engine.report, {}, 0.0, status.BEGUN)
+            self.bring_up_to_date(session, engine)
+        except BaseException as error:
+            yield from run.broke(session, self.task_id, engine.report, stopwatch() - began, error)
+            return
+        if is_requested:
+            yield from run.conclude(session, self.task_id)
+
+    def bring_up_to_date(self, session: Session, engine: Engine) -> None:
+        """Settle this stage, and keep what became of it."""
+        began = stopwatch()
         outcomes = self.settle(engine)
         is_sound = not engine.failed and all(m.complete for m in self.manifests(session).values())
         manifest = Manifest.of(outcomes, is_sound)
@@ -138,8 +146,6 @@ class Stage(luigi.Task):
         if manifest.complete and key is not None:
             session.cache_stage(key, manifest)
         session.settle(self.task_id, manifest)
-        if is_requested:
-            yield from run.conclude(session, self.task_id)
 
     # What the framework asks.
 
@@ -171,7 +177,15 @@ class Stage(luigi.Task):
         return Input(wide, asked.window, asked.failed, asked.optional)
 
     def resolve(self, session: Session) -> Manifest | None:
-        """The stage's manifest, if it can be had without building anything."""
+        """The stage's manifest with its outcomes, if it can be had without building anything."""
+        manifest = self._known(session)
+        if manifest is None or manifest.is_whole():
+            return manifest
+        session.manifests.pop(self.task_id, None)  # its cache is damaged: whoever settles it makes it again
+        return None
+
+    def _known(self, session: Session) -> Manifest | None:
+        """The same as far as its head tells, which is all that the key of a consumer needs."""
         if (known := session.remembered(self.task_id)) is not None:
             return known
         key = self._stage_key(session)
@@ -182,15 +196,15 @@ class Stage(luigi.Task):
 
     def _stage_key(self, session: Session) -> Digest | None:
         """The identity of all that this stage reads; None while an input is not settled."""
-        roots = {}
+        inputs = {}
         for name, entry in self.inputs.items():
-            manifest = entry.task.resolve(session)
+            manifest = entry.task._known(session)
             if manifest is None:
                 return None
-            roots[name] = manifest.root
+            inputs[name] = [manifest.root, *entry.manner()]
         return digest_value(
-            [STAGE_FORMAT, self.task_family, self.code(session), self.settings(), roots,
-             self.landed(session)]
+            [STAGE_FORMAT, self.task_family, self.code(session), self.settings(), inputs,
+             self.landed(session), self.origin(session)]
         )  # fmt: skip
 
     def is_delivered(self, manifest: Manifest) -> bool:
@@ -199,6 +213,10 @@ class Stage(luigi.Task):
 
     def landed(self, session: Session) -> Digest | None:
         """The identity of what a source would read; None for what reads no files."""
+        return None
+
+    def origin(self, session: Session) -> Digest | None:
+        """What a value tells of besides its inputs' content, such as where they come from; mostly nothing."""
         return None
 
     def manifests(self, session: Session) -> dict[str, Manifest]:
@@ -238,26 +256,8 @@ class Stage(luigi.Task):
         found = {}
         manifests = self.manifests(engine.session)
         for name, entry in self.inputs.items():
-            found[name] = _seen(entry, manifests[name].outcomes, day)
+            found[name] = entry.seen(manifests[name].outcomes, day)
         return found
-
-    def heal(self, session: Session, label: str, outcome: Outcome) -> Outcome:
-        """Make a partition's value again whose blob is lost or damaged."""
-        log.warning("%s %s: its blob is lost or damaged; building it again", self.task_family, label)
-        engine = Engine(session, self.task_family, check_blobs=True, only=outcome.key)
-        began = stopwatch()
-        self.settle(engine)
-        healed = engine.healed or Outcome(State.UNKNOWN, cause="what it was made from has changed")
-        healing = f"{self.task_id}-{label}"
-        run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)
-        if healed.state is not State.DONE:
-            raise StoreError(f"{self.task_family} {label} is lost and can't be built: {healed.cause}")
-        if healed.digest != outcome.digest:
-            raise NotReproducible(
-                f"{self.task_family} {label} was lost, and building it again made another value; "
-                f"what depends on it is built from the new one by the next run"
-            )
-        return healed
 
 
 class Dated(Stage):
@@ -266,23 +266,9 @@ class Dated(Stage):
     dates = DatesParameter(description="the days, such as 2013-05")
 
 
-def _seen(entry: Input, outcomes: Mapping[str, Outcome], day: date | None) -> Seen:
-    task, single = entry.task, True
-    if not task.partitioned:
-        labels = [WHOLE]
-    elif entry.window is not None and day is not None:
-        labels, single = [str(seen) for seen in entry.window.before(day)], False
-    elif day is not None:
-        labels = [str(day)]
-    else:
-        labels, single = list(outcomes), False
-    picked = {label: outcomes[label] for label in labels}
-    return Seen(task.task_family, picked, entry.failed, entry.optional, single)
-
-
 def _has_blobs(session: Session, manifest: Manifest) -> bool:
-    outputs = [o.output for o in manifest.outcomes.values() if o.output]
-    return all(session.repository.has_blob(out.blob, out.size_bytes) for out in outputs)
+    outputs = (out for o in manifest.outcomes.values() for out in (o.output, o.rejected))
+    return all(session.repository.has_blob(out.blob, out.size_bytes) for out in outputs if out)
 
 
 def _address(cls: type) -> str:

@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 from pipeline.code import syntax
 from pipeline.code.signature import Signature
-from pipeline.code.syntax import Definition, Import, Uses
-
-STAR = "*"
+from pipeline.code.syntax import STAR, Definition, Import, Uses
 
 
 class Binding(NamedTuple):

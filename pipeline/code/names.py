@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pipeline.code import syntax
-from pipeline.code.module import STAR, Binding, Module
+from pipeline.code.module import Binding, Module
 from pipeline.code.source import FRAMEWORK, Sources
-from pipeline.code.syntax import Chain
+from pipeline.code.syntax import STAR, Chain
 
 RUN = ""
 """A site's name when the module is only imported: its top-level effects happen."""
 
 WHOLE = "*"
 """A site's name when anything in the module may be used."""
+
+_SCHEDULER = "luigi"
 
 
 class Site(NamedTuple):
@@ -38,6 +40,7 @@ class Origin(enum.Enum):
 
     STANDARD = "Python's own: by its minor version"
     FRAMEWORK = "ours: by the number of its semantics"
+    SCHEDULER = "Luigi's: not at all, since it makes no value and parameters enter keys as text"
     INSTALLED = "a distribution's: by its version"
     FIRST_PARTY = "the user's: by its syntax"
     ABSENT = "not there"
@@ -65,6 +68,8 @@ class Names:
         top = module.partition(".")[0]
         if top == FRAMEWORK:
             return Origin.FRAMEWORK if self.sources.locate(module) else Origin.ABSENT
+        if top == _SCHEDULER:
+            return Origin.SCHEDULER
         if top not in self._own:
             if top in sys.stdlib_module_names:
                 return Origin.STANDARD
@@ -145,13 +150,11 @@ class Names:
         return is_own and site.name in self.sources.module(site.module).definitions
 
     def class_at(self, site: Site, qualname: str) -> tuple[Module, ast.ClassDef] | None:
-        """The class that `site` defines, or the one of that name inside it."""
-        if not self.defines(site):
-            return None
-        module = self.sources.module(site.module)
+        """The class that `site` defines, here or in the framework, or the one of that name inside it."""
+        module = self.read(site.module)
         name = qualname.rpartition(".")[2]
-        for statement in module.definitions[site.name]:
+        for statement in module.definitions.get(site.name, ()) if module else ():
             for node in ast.walk(statement):
-                if isinstance(node, ast.ClassDef) and node.name == name:
+                if module and isinstance(node, ast.ClassDef) and node.name == name:
                     return module, node
         return None

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pipeline.code import syntax
-from pipeline.code.module import STAR, Binding, Module
+from pipeline.code.module import Binding, Module
 from pipeline.code.names import RUN, WHOLE, Names, Origin, Site
 from pipeline.code.signature import Signature, of_path
-from pipeline.code.syntax import Definition, Uses
+from pipeline.code.syntax import STAR, Definition, Uses
 
 _SEMANTICS = "SEMANTICS"
-_PACKAGES = "PACKAGES"
-_SCHEDULER = "luigi"
+_STANDS_ON = "STANDS_ON"
+_INPUTS = {"requires", "inputs", "input", "deps"}
+"""The members of a task that tell of what its `requires` returns."""
 
 
 class Reach:
@@ -50,7 +52,7 @@ class Reach:
         elif origin is Origin.ABSENT:
             self._watch(site.module)
         elif origin is Origin.FRAMEWORK:
-            self._visit_framework(self._read(site.module))
+            self._visit_framework(self._read(site.module), site)
         elif origin is Origin.FIRST_PARTY:
             self._visit_first_party(self._read(site.module), site)
 
@@ -67,16 +69,17 @@ class Reach:
             if signature is not None:
                 self.files[directory] = signature
 
-    def _visit_framework(self, module: Module) -> None:
-        """A framework module enters by the number of its semantics, and the packages that it names.
+    def _visit_framework(self, module: Module, site: Site) -> None:
+        """A framework module enters by the number of its semantics, and with what it stands on.
 
-        What it imports itself would be too much: all of the framework, and so all that it needs.
+        What it imports would be too much: all of the framework, and so all that it needs. It says
+        by name which modules decide what it answers, ours and others'; a class may name more.
         """
-        for value in _constants(module, _SEMANTICS):
-            if isinstance(value, int):
-                self.parts[module.name] = f"semantics {value}"
-        for value in _constants(module, _PACKAGES):
-            self.packages.update(map(str, value if isinstance(value, tuple) else ()))
+        for value in _constants(module.definitions.get(_SEMANTICS, ()), _SEMANTICS):
+            self.parts[module.name] = f"semantics {value}"
+        statements = module.definitions.get(_STANDS_ON, ())
+        for value in _constants([*statements, *_class_body(module, site)], _STANDS_ON):
+            self._add(Site(name, RUN) for name in value)
 
     def _visit_first_party(self, module: Module, site: Site) -> None:
         if site.name == RUN:
@@ -106,22 +109,32 @@ class Reach:
         self._add(self._registered(module))
 
     def _modules_of(self, binding: Binding) -> Iterator[Site]:
-        """The module that an import binds, if it is one: `from m import f` isn't."""
+        """The modules that an import runs, whatever is done with the name that it binds.
+
+        Of a distribution, an attribute that nothing uses is not worth its version.
+        """
         if binding.attribute is None:
             yield Site(binding.runs, RUN)
-            return
-        if self._names.origin(binding.module) is not Origin.FIRST_PARTY:
-            return
-        sources, submodule = self._names.sources, f"{binding.module}.{binding.attribute}"
-        # Located first: a package of re-exports would have all that it exports from read here.
-        if sources.locate(submodule) and not sources.module(binding.module).binds(binding.attribute):
-            yield Site(submodule, RUN)
+        elif self._names.origin(binding.module) is Origin.FIRST_PARTY:
+            yield Site(binding.module, RUN)
+            sources, submodule = self._names.sources, f"{binding.module}.{binding.attribute}"
+            if sources.locate(submodule) and not sources.module(binding.module).binds(binding.attribute):
+                yield Site(submodule, RUN)
 
     def _registered(self, module: Module) -> Iterator[Site]:
-        """Definitions under a first-party decorator, which may have put them into some registry."""
+        """Definitions that some registry may hold.
+
+        A first-party decorator may have put them there; and a first-party base or metaclass hears
+        of each subclass. A task is no one's code but its own, whatever it descends from.
+        """
         for name, statements in module.definitions.items():
-            decorators = [d for s in statements if isinstance(s, Definition) for d in s.decorator_list]
-            for chain in syntax.uses(decorators).chains:
+            makers: list[ast.AST] = []
+            for statement in statements:
+                if isinstance(statement, Definition):
+                    makers.extend(statement.decorator_list)
+                if isinstance(statement, ast.ClassDef) and not self._is_task(module, statement):
+                    makers.extend((*statement.bases, *statement.keywords))
+            for chain in syntax.uses(makers).chains:
                 sites = self._names.resolve(module, chain)
                 if any(self._names.origin(s.module) is Origin.FIRST_PARTY for s in sites):
                     yield Site(module.name, name)
@@ -129,7 +142,8 @@ class Reach:
     def _follow(self, module: Module, uses: Uses) -> None:
         local = [pair for statement in uses.imports for pair in module.bindings(statement)]
         for _, binding in local:
-            self._add([Site(binding.runs, RUN), *self._modules_of(binding)])
+            self._add([Site(binding.runs, WHOLE if binding.attribute == STAR else RUN)])
+            self._add(self._modules_of(binding))
         for chain in uses.chains:
             self._add(self._names.resolve(module, chain, local))
 
@@ -138,9 +152,11 @@ class Reach:
 
         They enter an action by what they hold. Were the code that makes them a part of the
         consumer's identity, a change upstream that makes the same values would run everything.
+        A task that asks for them by itself reads more of them than that.
         """
         statements = module.definitions[name]
-        if not any(isinstance(s, ast.ClassDef) and self._is_task(module, s) for s in statements):
+        tasks = [s for s in statements if isinstance(s, ast.ClassDef) and self._is_task(module, s)]
+        if not tasks or any(self._asks_for_inputs(module, task) for task in tasks):
             return module.uses(name)
         nodes: list[ast.AST] = []
         for statement in statements:
@@ -157,36 +173,50 @@ class Reach:
             callee = decorator.func if isinstance(decorator, ast.Call) else decorator
             chains = syntax.uses([callee]).chains
             sites = [s for chain in chains for s in self._names.resolve(module, chain)]
-            if not any(_is_scheduler(site) for site in sites):
+            if not any(self._names.origin(s.module) is Origin.SCHEDULER for s in sites):
                 yield decorator
         for statement in task.body:
             if not (isinstance(statement, ast.FunctionDef) and statement.name == "requires"):
                 yield statement
 
     def _is_task(self, module: Module, node: ast.ClassDef) -> bool:
-        """Whether the class descends from a pattern or a Luigi task, through whatever bases."""
-        pending = self._names.bases(module, node)
+        """Whether the class descends from Luigi's, through whatever bases."""
+        bases = (site for cls in self._lineage(module, node) for site in self._names.bases(*cls))
+        return any(self._names.origin(site.module) is Origin.SCHEDULER for site in bases)
+
+    def _asks_for_inputs(self, module: Module, task: ast.ClassDef) -> bool:
+        """Whether first-party code of the task, its own or inherited, reads what `requires` returns."""
+        lineage = self._lineage(module, task)
+        own = [cls for cls in lineage if self._names.origin(cls[0].name) is Origin.FIRST_PARTY]
+        chains = syntax.uses(node for cls in own for node in self._own_nodes(*cls)).chains
+        return any(chain[0] == "self" and chain[1:2] and chain[1] in _INPUTS for chain in chains)
+
+    def _lineage(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+        """A class, and those that it descends from, as far as the framework's."""
         seen: set[Site] = set()
+        pending = [(module, node)]
         while pending:
-            site = pending.pop()
-            if self._names.origin(site.module) is Origin.FRAMEWORK or _is_scheduler(site):
-                return True
-            found = self._names.class_at(site, site.name)
-            if found and site not in seen:
-                seen.add(site)
-                pending.extend(self._names.bases(*found))
-        return False
+            module, node = pending.pop()
+            yield module, node
+            bases = [site for site in self._names.bases(module, node) if site not in seen]
+            seen.update(bases)
+            found = (self._names.class_at(site, site.name) for site in bases)
+            pending.extend(cls for cls in found if cls)
 
 
-def _constants(module: Module, name: str) -> Iterator[object]:
-    """The literal values that a module gives a name at its top level."""
-    for statement in module.definitions.get(name, ()):
-        if isinstance(statement, ast.Assign):
+def _class_body(module: Module, site: Site) -> Iterator[ast.stmt]:
+    """The statements of the class that `site` names; those of every class where it is the whole module."""
+    for name in module.definitions if site.name == WHOLE else (site.name,):
+        for statement in module.definitions.get(name, ()):
+            if isinstance(statement, ast.ClassDef):
+                yield from statement.body
+
+
+def _constants(statements: Iterable[ast.stmt], name: str) -> Iterator[Any]:
+    """The literal values that plain assignments among `statements` give to `name`."""
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and name in map(ast.unparse, statement.targets):
             yield ast.literal_eval(statement.value)
-
-
-def _is_scheduler(site: Site) -> bool:
-    return site.module.partition(".")[0] == _SCHEDULER
 
 
 def _packages(module: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Syntax trees without their layout: one digest for what a statement means, and the names it uses.
 
 Pure: text and trees in, values out. The digest of a statement is the same under each Python that
-the framework supports; `tests/test_fingerprint.py` holds one as a literal.
+the framework supports; `tests/test_syntax.py` holds one as a literal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
+
+STAR = "*"
+"""The name by which an import asks for all that a module holds."""
 
 Chain: TypeAlias = tuple[str, ...]
 """A dotted name as it stands in the source: `a.b.c` is ("a", "b", "c")."""
@@ -24,7 +27,11 @@ _SILENT_FIELDS = frozenset({"type_comment", "type_ignores", "kind"})
 
 
 class Uses(NamedTuple):
-    """What some statements use: dotted names, and the imports made inside them, in source order."""
+    """What some statements use: dotted names, and the imports made inside them, in source order.
+
+    Among them are the imports that calls make: of a module by a literal name (as if with a star), and
+    of pandas by `table.to_pandas()`.
+    """
 
     chains: tuple[Chain, ...]
     imports: tuple[Import, ...]
@@ -106,6 +113,8 @@ def uses(nodes: Iterable[ast.AST]) -> Uses:
             imports.append(node)
         elif isinstance(node, ast.Global):
             chains.update(dict.fromkeys((name,) for name in node.names))
+        elif isinstance(node, ast.Call) and (implied := _implied_import(node)):
+            imports.append(implied)
         pending.extend([*rest, *_quoted_annotations(node)][::-1])
     return Uses(tuple(chains), tuple(imports))
 
@@ -120,6 +129,22 @@ def _unwound(node: ast.AST) -> tuple[Chain, list[ast.AST]]:
     if isinstance(inner, ast.Name) and (attributes or isinstance(inner.ctx, ast.Load)):
         return (inner.id, *reversed(attributes)), []
     return (), [inner] if attributes else list(ast.iter_child_nodes(node))
+
+
+def _implied_import(call: ast.Call) -> Import | None:
+    """The import that a call makes: by a literal name, of all that the module holds; or within Arrow."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "to_pandas":
+        return ast.Import([ast.alias("pandas")])
+    function, _ = _unwound(call.func)
+    if function[-1:] not in {("import_module",), ("__import__",)}:
+        return None
+    names = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
+    for name in names:
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value:
+            absolute = name.value.lstrip(".")
+            level = len(name.value) - len(absolute)
+            return ast.ImportFrom(absolute or None, [ast.alias(STAR)], level)
+    return None
 
 
 def _quoted_annotations(node: ast.AST) -> list[ast.AST]:

@@ -11,6 +11,8 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
+from pipeline.build import messages
+from pipeline.build.request import require_sound
 from pipeline.build.task import Stage
 from pipeline.errors import ConfigurationError, TaskError
 
@@ -23,11 +25,14 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
         with CmdlineParser.global_instance(list(words)) as parser:
             task = parser.get_task_obj()
     except TaskClassException as error:
-        raise ConfigurationError(f"{error}; name its module with --module") from None
+        raise ConfigurationError(
+            f"{messages.no_task(error)} (of another module: say --module, or set [headrace] module)"
+        ) from None
     except (ParameterException, ValueError) as error:
         raise ConfigurationError(f"{' '.join(words)}: {error}") from None
     if not isinstance(task, Stage):
         raise TaskError(f"{task} is a plain Luigi task: headrace knows what derives from its patterns")
+    require_sound(task)
     return task
 
 
@@ -68,6 +73,11 @@ def ranges(labels: Iterable[str]) -> str:
             groups.append([day, day])
     texts = [f"{a}" if a == b else f"{a}..{b} ({(b - a).days + 1} days)" for a, b in groups]
     return ", ".join([*texts[:4], *([f"and {len(texts) - 4} more"] if len(texts) > 4 else [])])
+
+
+def counted(number: int, word: str) -> str:
+    """`1 hole`, `2 holes`."""
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def indented(lines: Iterable[str], by: int = 2) -> Iterator[str]:

@@ -7,9 +7,8 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.build.loading import load
 from pipeline.commands.asking import parse_task
-from pipeline.errors import ConfigurationError
+from pipeline.commands.publish import made
 from pipeline.release import configured, signed
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import canonical_json
@@ -21,7 +20,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     if json:
         yield canonical_json(bundle.json("card.json")).decode().rstrip()
         return
-    path = Path(tempfile.gettempdir()) / f"headrace-card-{bundle.digest.short}.html"
+    path = Path(tempfile.mkdtemp(prefix="headrace-card-")) / f"card-{bundle.digest.short}.html"
     path.write_bytes(bundle.files["card.html"])
     is_open = webbrowser.open(path.as_uri())
     yield f"{'opened' if is_open else 'no browser is here; the card is'} {path}"
@@ -33,10 +32,4 @@ def _bundle(words: Sequence[str]) -> Bundle:
         newest = aliases.current(words[0]) if words[0] in aliases.aliases() else None
         digest = newest.bundle if newest else aliases.find(words[0])
         return signed.read(aliases.storage, digest, aliases.trust)
-    task = parse_task(words, "card")
-    value = load(task)
-    if not isinstance(value, Bundle):
-        raise ConfigurationError(
-            f"{task} has no model card: name a task that is a Release, an alias or a bundle"
-        )
-    return value
+    return made(parse_task(words, "card"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, HeadraceError
 from pipeline.release import configured
-from pipeline.release.registry import Aliases, Generation
+from pipeline.release.aliases import Aliases, Generation
 from pipeline.values.digest import canonical_json
 
 
@@ -26,7 +26,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         return
     for name, history in found.items():
         shown = list(reversed(history)) if words else history[-1:]
-        yield f"{name}: {len(history)} generations in {aliases.storage}"
+        yield f"{name}: {len(history)} generation{'s' * (len(history) != 1)} in {aliases.storage}"
         for generation in shown:
             yield from _told(aliases, generation, is_now=generation is history[-1])
     if not any(found.values()):
@@ -41,8 +41,16 @@ def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[st
         f"{'  (serves now)' if is_now else ''}"
     )
     yield f"        by {generation.who}{how}: {generation.why}"
-    verdict = aliases.verdict_at(generation.verdict)
-    yield f"        verdict: {verdict['status']}; {_findings(verdict)}"
+    yield f"        verdict: {_verdict(aliases, generation)}"
+
+
+def _verdict(aliases: Aliases, generation: Generation) -> str:
+    """What the gate said; history is told, too, where that is lost."""
+    try:
+        verdict = aliases.verdict_at(generation.verdict)
+    except HeadraceError as error:
+        return f"{type(error).__name__}: {error}"
+    return f"{verdict['status']}; {_findings(verdict)}"
 
 
 def _findings(verdict: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pipeline.values.digest import canonical_json
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Make a pair of keys; nothing that exists is overwritten."""
-    if len(words) != 1 or words[0].startswith("-"):
+    if len(words) != 1 or words[0].startswith("-") or not Path(words[0]).name:
         raise ConfigurationError(
             f"found {' '.join(words) or 'nothing'}, expected a file: headrace keygen FILE"
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.build import ledger
+from pipeline.build import ledger, status
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
+from pipeline.build.outcome import WORDS, State
+from pipeline.commands.asking import counted, indented
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
-from pipeline.values.digest import canonical_json, parse_json
+from pipeline.values.digest import canonical_json
 
 _SHOWN = 20
 
@@ -21,51 +23,71 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     storage = sessions.current().storage
     runs = sorted({name.split("/")[1] for name in storage.list("runs")}, reverse=True)
     if words:
-        yield from _one(storage, _pick(runs, words[0]), json)
+        yield from _one(storage, _pick(storage, runs, words[0]), json)
         return
-    summaries = [_summary(storage, run) for run in runs]
     if json:
-        yield canonical_json(summaries).decode().rstrip()
+        yield canonical_json([ledger.read(storage, run) for run in runs]).decode().rstrip()
         return
-    for summary in summaries[:_SHOWN]:
-        counts = ", ".join(f"{n} {state}" for state, n in summary["counts"].items() if n)
-        yield f"{summary['run']}  {summary['status']:<12} {summary['seconds']:>7.1f} s  {counts}"
+    for summary in (ledger.read(storage, run) for run in runs[:_SHOWN]):
+        told = f"{status.label(summary):<13} {summary['seconds']:>7.1f} s"
+        yield f"{summary['run']}  {told}  {_counts(summary['counts'])}".rstrip()
         yield from (f"    {task}" for task in summary["tasks"])
-    if not summaries:
-        yield "no run has left a ledger in this store yet"
+        yield from _error(summary)
+    newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""
+    yield f"{counted(len(runs), 'run')} in {storage}{newest}" if runs else f"no run yet in {storage}"
 
 
-def _pick(runs: list[str], text: str) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
+    """`10 built, 344 found, 58 holes`."""
+    told = {word: counts[word] for word in WORDS if counts.get(word)}
+    return ", ".join(counted(n, word) if word == State.HOLE else f"{n} {word}" for word, n in told.items())
+
+
+def _error(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["status"] == status.STOPPED:
+        yield f"    by {summary['error']}"
+
+
+def _pick(storage: Storage, runs: list[str], text: str) -> str:
     found = [run for run in runs if run.startswith(text) or run.endswith(text)]
     if len(found) != 1:
-        raise ConfigurationError(f"{text!r} names {len(found)} runs; `headrace log` lists them")
+        raise ConfigurationError(f"{text!r} names {len(found)} runs in {storage}; `headrace log` lists them")
     return found[0]
 
 
-def _summary(storage: Storage, run: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = parse_json(storage.read(f"runs/{run}/run"))
-    except FileNotFoundError:  # it goes on, or it was cut off before it could say how it ended
-        found = {
-            "run": run, "status": "unfinished", "tasks": [], "counts": {}, "seconds": 0.0, "failures": [],
-        }  # fmt: skip
-    return found
-
-
 def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
-    summary, stages = _summary(storage, run), ledger.stages(storage, run)
+    summary, stages = ledger.read(storage, run), ledger.stages(storage, run)
     if json:
         yield canonical_json({**summary, "stages": stages}).decode().rstrip()
         return
-    yield f"{run}  {summary['status']}  {', '.join(summary['tasks'])}"
+    yield f"{run}  {status.label(summary)}  {', '.join(summary['tasks'])}"
+    yield from _error(summary)
     for name, stage in stages.items():
-        counts = ", ".join(f"{n} {word}" for word, n in Counter(stage["partitions"].values()).items())
+        state = stage.get("state", status.OVER)
+        counts = _counts(Counter(stage["partitions"].values())) if state == status.OVER else state
         yield f"  {name}: {counts} ({stage['seconds']:.2f} s)"
         for build in stage["builds"][:_SHOWN]:
             label = action_label(build["task"], build["step"], build["partition"])
             yield f"      built {label}: {'; '.join(build['reason'][:2])}"
         if len(stage["builds"]) > _SHOWN:
             yield f"      and {len(stage['builds']) - _SHOWN} more (--json lists all)"
-        for failure in stage["failures"]:
-            yield f"      FAILED {failure['task']} {failure['partition']}: {failure['cause']}"
+        yield from _failures(stage)
         yield from (f"      ALARM {alarm}" for alarm in stage["alarms"])
+
+
+def _failures(stage: Mapping[str, Any]) -> Iterator[str]:
+    """What failed; of what nobody foresaw the traceback too, once for each place that it came about."""
+    told = set()
+    for failure in stage["failures"]:
+        yield f"      FAILED {failure['task']} {failure['partition']}: {failure['cause']}"
+        if not failure.get("expected", True) and _place(failure) not in told:
+            told.add(_place(failure))
+            yield from indented(failure["traceback"].splitlines(), 10)
+    if broken := stage.get("error"):
+        yield f"      BROKEN {broken['cause']}"
+        yield from indented([] if broken["expected"] else broken["traceback"].splitlines(), 10)
+
+
+def _place(failure: Mapping[str, Any]) -> str:
+    """Where an error was raised, and by what: all of its traceback but its words."""
+    return str(failure["traceback"].rpartition("\n    ")[0])

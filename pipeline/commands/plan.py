@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.build import session as sessions
 from pipeline.build.plan import Plan, StagePlan, as_json, make_plan
+from pipeline.build.planner import Step
 from pipeline.commands.asking import parse_task, ranges
 from pipeline.values.digest import canonical_json
 
@@ -29,40 +30,47 @@ def _stage(stage: StagePlan) -> Iterator[str]:
         "unknown yet": len(stage.unknown),
         "failed": len(stage.failed),
         "blocked": len(stage.blocked),
-        "holes": len(stage.holes),
+        "hole" if len(stage.holes) == 1 else "holes": len(stage.holes),
         "up to date": len(stage.done),
     }
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     yield f"  {stage.task:<20} {told or 'nothing'}"
     reasons: dict[tuple[str, str], set[str]] = defaultdict(set)
     for step in stage.steps.values():
-        verb = "build" if step.step == "build" else step.step
-        reasons[verb, "; ".join(step.reasons[:3])].add(step.partition)
+        reasons[step.step, "; ".join(step.reasons[:3])].add(step.partition)
     for (verb, why), days in sorted(reasons.items())[:8]:
         yield f"      {verb} {ranges(days)}: {why}"
     if len(reasons) > 8:
         yield f"      and {len(reasons) - 8} more reasons: `headrace why` lists them"
-    yield from _causes("unknown", stage.unknown)
-    yield from _causes("would fail", stage.failed)
-    yield from _causes("blocked", stage.blocked)
+    yield from _causes("unknown", [(_step(s), s.partition, s.reasons[0]) for s in stage.unknown.values()])
+    yield from _causes("would fail", [("", label, why) for (label, *_), why in stage.failed.items()])
+    yield from _causes("blocked", [("", label, why) for (label, *_), why in stage.blocked.items()])
 
 
-def _causes(word: str, causes: dict[str, str]) -> Iterator[str]:
-    groups: dict[str, set[str]] = defaultdict(set)
-    for label, cause in causes.items():
-        groups[cause].add(label)
-    for cause, labels in sorted(groups.items(), key=lambda group: min(group[1]))[:3]:
-        yield f"      {word} {ranges(labels)}: {cause}"
+def _step(step: Step) -> str:
+    """What is said of a step on the way to a value; that which makes the value goes without saying."""
+    return "" if step.step in ("build", "finish") else f" {step.step}"
+
+
+def _causes(word: str, causes: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """A line for each cause, of a step's partitions that share it."""
+    groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for step, label, cause in causes:
+        groups[step, cause].add(label)
+    for (step, cause), labels in sorted(groups.items(), key=lambda group: min(group[1]))[:3]:
+        yield f"      {word}{step} {ranges(labels)}: {cause}"
     if len(groups) > 3:
         yield f"      {word}: {len(groups) - 3} more causes"
 
 
 def _closing(plan: Plan) -> str:
-    if plan.is_empty:
-        return "nothing to do"
-    certain, at_most = plan.counts()
+    return "nothing to do" if plan.is_empty else plan.told(_times(plan))
+
+
+def _times(plan: Plan) -> str:
     seconds, seconds_at_most, novel = plan.seconds()
-    times = f"about {seconds:.1f} s" + (f", at most {seconds_at_most:.1f} s" if at_most else "")
+    if not any(plan.counts()):
+        return ""
+    most = f", at most {seconds_at_most:.1f} s" if plan.counts()[1] else ""
     unknown = f"; no time known yet of {', '.join(novel)}" if novel else ""
-    more = f" and at most {at_most} more" if at_most else ""
-    return f"would build {certain}{more}, {times} by earlier records{unknown}"
+    return f", about {seconds:.1f} s{most} of building by earlier records{unknown}"

@@ -22,7 +22,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         return
     back = made.bundle.short
     yield f"{made.alias}: generation {made.number} serves the bundle {back} again ({made.who}: {made.why})"
-    if before is not None:
+    if before is not None and registry.is_barred(made.alias, before.model):
         yield (
             f"no run promotes the model {before.model.short} of generation {before.number} again, "
             f"only `headrace promote {made.alias} {before.bundle.short} --why ...` does"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.build import ledger
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.plan import look
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
-from pipeline.commands.asking import indented, parse_task, ranges
+from pipeline.commands.asking import counted, indented, parse_task, ranges
 from pipeline.errors import ConfigurationError, MissingData
 from pipeline.store import lineage
 from pipeline.store.repository import Record
@@ -20,6 +21,7 @@ from pipeline.values.digest import Digest, canonical_json, parse_json
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 _ROWS = 5
+_REJECTED = 100
 _SHOWN = 8
 _WIDTH = 110
 
@@ -30,12 +32,18 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     found = _DIGEST.fullmatch(words[0]) if len(words) == 1 else None
     records = _by_digest(session, found[1]) if found else _by_task(session, parse_task(words, "show"))
     around = lineage.Lineage(session.repository)
+    again = ledger.rebuilt(session.storage, records)
     if json:
-        yield canonical_json([_fields(session, around, record) for record in records]).decode().rstrip()
+        fields = [_fields(session, around, again, record) for record in records]
+        yield canonical_json(fields).decode().rstrip()
         return
     if len(records) > 1:
         yield f"{len(records)} records, {ranges(r.recipe['partition'] for r in records)}; the last is:"
-    yield from _text(session, around, records[-1])
+    shown = _named(records[-1], found[1]) if found else "value"
+    yield from _text(_fields(session, around, again, records[-1]), records[-1])
+    yield from _output(session, records[-1], shown)
+    if shown == "value":
+        yield from _rejected(session, records[-1])
 
 
 def _by_digest(session: Session, prefix: str) -> list[Record]:
@@ -43,6 +51,14 @@ def _by_digest(session: Session, prefix: str) -> list[Record]:
     if not records:
         raise ConfigurationError(f"no record's key, digest or blob begins with {prefix}")
     return sorted(records, key=lambda record: str(record.body["started_at"]))
+
+
+def _named(record: Record, prefix: str) -> str:
+    """Which of a record's outputs a digest names: its value, unless it is another's digest or blob."""
+    for name, out in record.outputs.items():
+        if any(str(out[kind]).removeprefix("sha256:").startswith(prefix) for kind in ("digest", "blob")):
+            return name
+    return "value"
 
 
 def _by_task(session: Session, task: Stage) -> list[Record]:
@@ -54,10 +70,13 @@ def _by_task(session: Session, task: Stage) -> list[Record]:
     return [record for record in records if record]
 
 
-def _fields(session: Session, around: lineage.Lineage, record: Record) -> dict[str, Any]:
-    """A record with what its blobs add, and its neighbours in the lineage."""
+def _fields(
+    session: Session, around: lineage.Lineage, again: Mapping[str, Any], record: Record
+) -> dict[str, Any]:
+    """A record with what its blobs add, its later builds, and its neighbours in the lineage."""
     return {
         **record.body,
+        "rebuilt": again.get(record.key, []),
         "code": parse_json(session.repository.read_blob(Digest(record.recipe["code"]))),
         "environment": parse_json(session.repository.read_blob(Digest(record.body["environment"]))),
         "upstream": [_name(each) for each in around.upstream(record)],
@@ -74,19 +93,22 @@ def _name(record: Record) -> dict[str, str]:
     }
 
 
-def _text(session: Session, around: lineage.Lineage, record: Record) -> Iterator[str]:
-    fields, recipe = _fields(session, around, record), record.recipe
+def _text(fields: Mapping[str, Any], record: Record) -> Iterator[str]:
+    recipe = record.recipe
     yield action_label(recipe["task"], recipe["step"], recipe["partition"])
     yield f"  key          {record.key} (attempt {record.attempt})"
     for name, out in record.outputs.items():
-        rows = f", {out['rows']} rows" if out["rows"] is not None else ""
+        rows = f", {counted(out['rows'], 'row')}" if out["rows"] is not None else ""
         yield f"  {name:<12} {out['digest']}{rows}, {out['size_bytes']} bytes, {out['codec']}"
     rows = fields["rows"]
     told = {"in": rows["in"], "out": rows["out"], "rejected": rows["rejected"], **rows["filtered"]}
-    counted = ", ".join(f"{number} {word}" for word, number in told.items() if number is not None)
-    yield f"  rows         {counted}"
+    numbers = ", ".join(f"{number} {word}" for word, number in told.items() if number is not None)
+    yield f"  rows         {numbers}"
     yield f"  built        {fields['started_at'][:19]} in {fields['seconds']:.3f} s, run {fields['run']}"
     yield from _because(fields["reason"])
+    for again in fields["rebuilt"]:
+        yield f"  built again  in run {again['run']}"
+        yield from _because(again["reasons"])
     yield f"  parameters   {', '.join(f'{k}={v}' for k, v in recipe['parameters'].items()) or 'none'}"
     if recipe["file"]:
         yield f"  file         {recipe['file']}"
@@ -95,7 +117,6 @@ def _text(session: Session, around: lineage.Lineage, record: Record) -> Iterator
     yield f"  environment  Python {where['python']} on {where['machine']}, host {where['host']}"
     yield from _neighbours("made from", fields["upstream"])
     yield from _neighbours("read by", fields["downstream"])
-    yield from _value(session, record)
 
 
 def _because(reasons: list[str]) -> Iterator[str]:
@@ -109,7 +130,8 @@ def _code(code: dict[str, Any], digest: str) -> Iterator[str]:
     packages = ", ".join(f"{name} {version}" for name, version in code["distributions"].items())
     versions = f"Python {code['python']}; {packages or 'no distributions'}"
     yield f"  code         {digest} ({len(code['parts'])} parts)"
-    yield from indented(list(code["parts"])[:_SHOWN], 15)
+    own_first = sorted(code["parts"], key=lambda name: (":" not in name, name))
+    yield from indented(own_first[:_SHOWN], 15)
     if len(code["parts"]) > _SHOWN:
         yield f"               and {len(code['parts']) - _SHOWN} more (--json lists all)"
     yield from indented(textwrap.wrap(versions, _WIDTH - 15), 15)
@@ -122,8 +144,9 @@ def _neighbours(word: str, names: list[dict[str, str]]) -> Iterator[str]:
         yield f"  {'':<12} and {len(names) - _SHOWN} more"
 
 
-def _value(session: Session, record: Record) -> Iterator[str]:
-    out = record.outputs["value"]
+def _output(session: Session, record: Record, name: str) -> Iterator[str]:
+    """What a table holds in its first rows, more of them in a quarantine; a small value in whole."""
+    out = record.outputs[name]
     data = session.repository.read_blob(Digest(out["blob"]))
     if out["codec"].startswith("table/"):
         from pipeline.values.table import read_table
@@ -133,7 +156,25 @@ def _value(session: Session, record: Record) -> Iterator[str]:
         first, *others = textwrap.wrap(schema, _WIDTH - 15)
         yield f"  schema       {first}"
         yield from indented(others, 15)
-        rows = table.slice(0, _ROWS).to_pandas()
+        rows = table.slice(0, _ROWS if name == "value" else _REJECTED).to_pandas()
         yield from indented(rows.to_string(line_width=_WIDTH).splitlines(), 4)
     elif out["codec"].startswith(("json/", "aggregate/")):
         yield f"  holds        {data.decode()[:1000].rstrip()}"
+
+
+def _rejected(session: Session, record: Record) -> Iterator[str]:
+    """What went to the quarantine, and why: the first rows, and where all of them are."""
+    out = record.outputs.get("rejected")
+    if out is None:
+        return
+    from pipeline.values.table import read_table
+
+    table = read_table(session.repository.read_blob(Digest(out["blob"])))
+    yield f"  quarantine   {counted(table.num_rows, 'row')}, blob {out['blob']}"
+    for row in table.slice(0, _ROWS).to_pylist():
+        line, reason = row.pop("line", None), row.pop("reason", None)
+        yield f"    {reason}" if line is None else f"    line {line}: {reason}"
+        held = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+        yield from textwrap.wrap(held, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    if table.num_rows > _ROWS:
+        yield f"    and {table.num_rows - _ROWS} more: `headrace show {Digest(out['blob']).short}`"

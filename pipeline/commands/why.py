@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeline.build import ledger
 from pipeline.build import session as sessions
+from pipeline.build.action import action_label
+from pipeline.build.manifest import Manifest
 from pipeline.build.plan import make_plan
+from pipeline.build.planner import Step
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.commands.asking import indented, parse_task
@@ -20,27 +24,27 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     session = sessions.current()
     task = parse_task(words, "why")
     plan = make_plan(session, task)
-    would = [
-        {
-            "task": stage.task,
-            "partition": step.partition,
-            "step": step.step,
-            "reasons": step.reasons,
-        }
-        for stage in plan.stages
-        for step in stage.steps.values()
-    ]
+    would = [_fields(step) for stage in plan.stages for step in stage.steps.values()]
     waits = [
+        {**_fields(step), "cause": step.reasons[0]}
+        for stage in plan.stages
+        for step in stage.unknown.values()
+    ]
+    waits += [
         {"task": stage.task, "partition": label, "cause": cause}
         for stage in plan.stages
-        for found in (stage.unknown, stage.failed, stage.blocked)
-        for label, cause in found.items()
+        for found in (stage.failed, stage.blocked)
+        for (label, *_), cause in found.items()
     ]
-    built = _built(session, task)
+    built = _built(session, task, plan.manifest)
     if json:
         yield (canonical_json({"would_run": would, "waits": waits, "up_to_date": built}).decode().rstrip())
         return
     yield from _text(task, would, waits, built)
+
+
+def _fields(step: Step) -> dict[str, Any]:
+    return {"task": step.task, "partition": step.partition, "step": step.step, "reasons": step.reasons}
 
 
 def _text(
@@ -52,14 +56,15 @@ def _text(
     if would:
         yield "would run:"
         for step in would[:_SHOWN]:
-            name = step["task"] if step["step"] == "build" else f"{step['task']} {step['step']}"
-            yield f"  {name} {step['partition']}"
+            yield f"  {action_label(step['task'], step['step'], step['partition'])}"
             yield from indented(step["reasons"], 6)
         yield from _more(would)
     if waits:
         yield "may run, or can't:"
         for wait in waits[:_SHOWN]:
-            yield f"  {wait['task']} {wait['partition']}: {wait['cause']}"
+            step = wait.get("step", "finish")  # the step that makes the value goes without saying
+            label = action_label(wait["task"], "build" if step == "finish" else step, wait["partition"])
+            yield f"  {label}: {wait['cause']}"
         yield from _more(waits)
     if not would and not waits:
         yield "nothing would run"
@@ -68,6 +73,9 @@ def _text(
         for entry in built[-_SHOWN:]:
             yield f"  {entry['partition']} at {entry['started_at'][:19]} in run {entry['run']}"
             yield from indented(entry["reasons"], 6)
+            for again in entry["rebuilt"]:
+                yield f"    and again in run {again['run']}"
+                yield from indented(again["reasons"], 6)
 
 
 def _more(entries: list[Any]) -> Iterator[str]:
@@ -75,20 +83,20 @@ def _more(entries: list[Any]) -> Iterator[str]:
         yield f"  and {len(entries) - _SHOWN} more (--json lists all)"
 
 
-def _built(session: Session, task: Stage) -> list[dict[str, Any]]:
-    """The recorded reasons of what is up to date."""
-    found = []
-    for label, outcome in session.manifests[task.task_id].outcomes.items():
-        record = session.repository.record(task.task_family, outcome.key) if outcome.key else None
-        if record is not None:
-            body = record.body
-            found.append(
-                {
-                    "partition": label,
-                    "key": record.key,
-                    "reasons": body["reason"],
-                    "started_at": body["started_at"],
-                    "run": body["run"],
-                }
-            )
-    return found
+def _built(session: Session, task: Stage, manifest: Manifest) -> list[dict[str, Any]]:
+    """The recorded reasons of what is up to date, and those for which it was built again."""
+    keys = {label: outcome.key for label, outcome in manifest.outcomes.items() if outcome.key}
+    records = {label: session.repository.record(task.task_family, key) for label, key in keys.items()}
+    again = ledger.rebuilt(session.storage, [record for record in records.values() if record])
+    return [
+        {
+            "partition": label,
+            "key": record.key,
+            "reasons": record.body["reason"],
+            "started_at": record.body["started_at"],
+            "run": record.body["run"],
+            "rebuilt": again.get(record.key, []),
+        }
+        for label, record in records.items()
+        if record is not None
+    ]

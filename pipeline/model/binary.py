@@ -42,7 +42,7 @@ class Binary:
         """Count rows by the probability of the outcome and whether it came."""
         import numpy as np
 
-        scores, positive = np.asarray(probability, dtype=np.float64), np.asarray(labels, dtype=bool)
+        scores, positive = np.asarray(probability, dtype=np.float64), _outcomes(labels)
         require_scores(scores, len(positive))
         smallest = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips
         clipped = np.clip(scores, smallest, 1 - smallest)
@@ -80,7 +80,7 @@ class Binary:
 
     @property
     def signature(self) -> tuple[int, ...]:
-        """What two models agree in if they were asked the same rows."""
+        """What two models agree in if they were asked the same rows: how many, and of how many it came."""
         return self.rows, sum(positives for _, positives in self.histogram.counts.values())
 
     @property
@@ -96,11 +96,12 @@ class Binary:
         """All sums as one array, so that many days make a matrix."""
         import numpy as np
 
-        return np.concatenate([self.histogram.vector(), self.flagged, self.sums])
+        totals = np.array([*self.flagged, *self.sums], dtype=np.float64)
+        return np.concatenate([self.histogram.vector(), totals])
 
     @staticmethod
     def metrics(vectors: np.ndarray, columns: Sequence[str] = ()) -> dict[str, np.ndarray]:
-        """Metrics of each row of a matrix of vectors; NaN where one can't be said."""
+        """Metrics of each row of a matrix, a whole and then samples of it; NaN where one can't be said."""
         negatives, positives = vectors[..., :BINS], vectors[..., BINS : 2 * BINS]
         false, true, loss, squares, score = (vectors[..., 2 * BINS + index] for index in range(5))
         count = positives.sum(axis=-1)
@@ -118,16 +119,28 @@ class Binary:
         }
 
 
-def billionths(values: np.ndarray) -> int:
-    """The sum of some numbers, each rounded to a billionth.
-
-    Raises:
-        DataError: there is a NaN or an infinity.
-    """
+def _outcomes(labels: np.ndarray) -> np.ndarray:
+    """Whether it came, row by row."""
     import numpy as np
 
-    if not np.isfinite(values).all():
-        raise DataError("found a NaN or an infinity among predictions or labels, expected numbers")
+    found = np.asarray(labels)
+    if found.dtype == np.bool_:
+        return found
+    for label in found.tolist():
+        if label not in (0, 1):
+            raise DataError(f"found the label {label!r}, expected booleans, or 0 and 1")
+    return found.astype(np.bool_)
+
+
+def in_billionths(values: np.ndarray) -> list[int]:
+    """Numbers, each rounded to a billionth."""
+    return [round(value * BILLION) for value in values.tolist()]
+
+
+def billionths(values: np.ndarray) -> int:
+    """The sum of some numbers, each rounded to a billionth."""
+    import numpy as np
+
     if len(values) and float(np.abs(values).max()) * len(values) > 2**62 / BILLION:
-        return sum(round(value * BILLION) for value in values.tolist())  # beyond 64 bits
+        return sum(in_billionths(values))  # beyond 64 bits
     return int(np.rint(values * BILLION).astype(np.int64).sum())

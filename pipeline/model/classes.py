@@ -13,6 +13,9 @@ from pipeline.model.histogram import BINS, Histogram, ratio, require_scores, roc
 if TYPE_CHECKING:
     import numpy as np
 
+WHOLE = 1e-3
+"""How far off 1 a row's probabilities may add up: a model that gives every class a 1 would have no loss."""
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -36,10 +39,12 @@ class Classes:
         scores = np.asarray(probabilities, dtype=np.float64)
         if scores.ndim != 2 or scores.shape[1] != len(classes):
             raise DataError(f"found predictions of the shape {scores.shape}, expected {len(classes)} columns")
-        if unknown := sorted(set(labels) - set(classes)):
+        if unknown := sorted(set(labels) - set(classes), key=repr):
             raise DataError(f"found the classes {unknown}, expected some of {list(classes)}")
         for column in scores.T:
             require_scores(column, len(labels))
+        if len(off := np.flatnonzero(np.abs(scores.sum(axis=1) - 1) > WHOLE)):
+            raise DataError(f"found probabilities that add up to {scores[off[0]].sum():.6g}, expected 1")
         truth = np.array([classes.index(label) for label in labels], dtype=np.int64)
         smallest = np.finfo(np.float64).eps
         losses = -np.log(np.clip(scores[np.arange(len(labels)), truth], smallest, 1))
@@ -106,11 +111,11 @@ class Classes:
         none = Histogram({})
         matrix = [self.confusion.get((true, said), 0) for true in columns for said in columns]
         histograms = [self.histograms.get(name, none).vector() for name in columns]
-        return np.concatenate([[self.sum_loss], matrix, *histograms])
+        return np.concatenate([np.array([self.sum_loss, *matrix], dtype=np.float64), *histograms])
 
     @staticmethod
     def metrics(vectors: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
-        """Metrics of each row of a matrix of vectors; NaN where one can't be said.
+        """Metrics of each row of a matrix, a whole and then samples of it; NaN where one can't be said.
 
         `macro_f1` is the mean over the classes that came, `macro_roc_auc` over those that came and are not
         everything: one against the rest (Hand and Till, 2001, section 2).

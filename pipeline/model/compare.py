@@ -1,9 +1,10 @@
 """Two models on the same rows: is one better, and can that be said at all?
 
 Losses are compared in pairs and by day, since the rows of a day share its weather: the mean difference a row
-is a ratio of two totals over days, with its linearised standard error (Cochran, Sampling Techniques, 1977,
-section 6.3; clusters as in Cameron and Miller, 2015) and Student's t with one degree of freedom less than
-days.
+is a ratio of two totals over days, with its jackknife standard error (Efron and Tibshirani, An Introduction
+to the Bootstrap, 1993, section 11.2; for clusters Cameron and Miller, 2015, section VI.B) and Student's t
+with one degree of freedom less than days. Days count as independent of each other: where neighbouring days
+are alike, the interval is too narrow.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from pipeline.model.estimate import Estimate
 from pipeline.model.scores import Scores
 
 Verdict = Literal["better", "worse", "no difference", "not enough data"]
+
+SEMANTICS = 1
+"""Raise it when the same scores compare otherwise; it enters the keys."""
+STANDS_ON = ("pipeline.model.estimate", "scipy")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 LEVEL = 0.05
 """The chance that the interval of two equal models does not hold 0: half of it on the better side."""
@@ -42,7 +48,13 @@ class Comparison:
 
     def fields(self) -> dict[str, object]:
         """As JSON."""
-        return {**self.difference.fields(), "verdict": self.verdict, "days": self.days, "rows": self.rows}
+        return {
+            **self.difference.fields(),
+            "verdict": self.verdict,
+            "days": self.days,
+            "rows": self.rows,
+            "detectable": self.detectable,
+        }
 
 
 def compare(
@@ -86,11 +98,11 @@ def _judged(saved: list[float], rows: list[int], level: float, min_days: int) ->
 
 
 def ratio_and_error(totals: list[float], rows: list[int]) -> tuple[float, float]:
-    """The mean a row, and its standard error, of totals by day."""
+    """The mean a row, and its standard error, of totals by day: how the mean moves when a day is left out."""
     days, count = len(rows), sum(rows)
     mean = math.fsum(totals) / count
-    squares = math.fsum((total - mean * n) ** 2 for total, n in zip(totals, rows, strict=True))
-    return mean, math.sqrt(days / (days - 1) * squares) / count
+    moved = ((total - mean * n) / (count - n) for total, n in zip(totals, rows, strict=True))
+    return mean, math.sqrt((days - 1) / days * math.fsum(each * each for each in moved))
 
 
 def quantile(share: float, freedom: int) -> float:

@@ -18,8 +18,8 @@ from pipeline.values.aggregate import merge_all
 
 SEMANTICS = 1
 """Raise it when the same scores are evaluated otherwise; it enters the keys."""
-PACKAGES = ("numpy", "scipy")
-"""What its answers depend on besides; their versions enter the keys."""
+STANDS_ON = ("pipeline.model.compare", "pipeline.model.estimate")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 Days = Mapping[date, Scores]
 
@@ -41,6 +41,7 @@ def evaluate(candidate: Days, rungs: Mapping[str, Days]) -> dict[str, Any]:
         raise DataError(f"{len(candidate)} days hold no labelled row: there is nothing to judge the model on")
     merged = merge_all(candidate[day] for day in sorted(candidate))
     whole = merged.slices[""]
+    ladder = [_rung(name, days, candidate) for name, days in rungs.items()]  # first: it refuses other rows
     simpler = list(rungs.values())[-1] if rungs else None
     return {
         "kind": merged.kind,
@@ -54,7 +55,7 @@ def evaluate(candidate: Days, rungs: Mapping[str, Days]) -> dict[str, Any]:
             for month, days in _by_month(candidate).items()
         },
         "curves": _curves(whole),
-        "ladder": [_rung(name, days, candidate) for name, days in rungs.items()],
+        "ladder": ladder,
     }
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BINS = 1000
 """Bins of equal width from 0 to 1: fine enough for an AUC to the fourth digit."""
+GROUPS = 20
+"""Ranges in which scores are held against rates."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,22 @@ class Histogram:
 
 def require_scores(scores: np.ndarray, rows: int) -> None:
     """Raise DataError unless there is a probability for each row."""
-    if len(scores) != rows:
-        raise DataError(f"found {len(scores)} predictions of {rows} rows, expected one for each")
+    if scores.shape != (rows,):
+        raise DataError(
+            f"found predictions of the shape {scores.shape} of {rows} rows, expected one for each"
+        )
     if rows and not ((scores >= 0) & (scores <= 1)).all():
         raise DataError(f"found predictions from {scores.min()} to {scores.max()}, expected probabilities")
 
 
-# Metrics of counts, for many samples at once: arrays of (..., BINS), scores rising along the last axis.
+# Metrics of counts, for a whole and samples of it at once: arrays of (samples, BINS), the whole first.
 
 
 def roc_auc(negatives: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """The chance that a positive row scores above a negative one, ties within a bin counting half.
 
-    NaN where there is one outcome alone. Mann-Whitney's U over the number of pairs.
+    NaN where there is one outcome alone. Mann-Whitney's U over the number of pairs; off by no more than half
+    the share of pairs that share a bin.
     """
     import numpy as np
 
@@ -82,7 +87,10 @@ def roc_auc(negatives: np.ndarray, positives: np.ndarray) -> np.ndarray:
 
 
 def average_precision(negatives: np.ndarray, positives: np.ndarray) -> np.ndarray:
-    """The mean precision over the positives, each bin being a threshold, as scikit-learn defines it."""
+    """The mean precision over the positives, each bin being a threshold, as scikit-learn defines it.
+
+    Off by no more than the order of the rows within their bins decides.
+    """
     import numpy as np
 
     found = np.cumsum(positives[..., ::-1], axis=-1)
@@ -91,18 +99,21 @@ def average_precision(negatives: np.ndarray, positives: np.ndarray) -> np.ndarra
     return ratio((precision * positives[..., ::-1]).sum(axis=-1), positives.sum(axis=-1))
 
 
-def calibration_error(negatives: np.ndarray, positives: np.ndarray, groups: int = 20) -> np.ndarray:
-    """How far scores lie from rates, on average over the rows, in `groups` ranges of equal width.
+def calibration_error(negatives: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """How far scores lie from rates, on average over the rows, in `GROUPS` ranges of equal width.
 
-    The expected calibration error of Naeini et al. (2015); a row's score is taken as its bin's middle.
+    The expected calibration error of Naeini et al. (2015); a row's score is taken as its bin's middle. Of
+    samples, each range is off to the side to which the first, the whole, is: counted as distances of their
+    own, what is drawn anew would lie further off than the whole by chance alone.
     """
     import numpy as np
 
     middles = (np.arange(BINS) + 0.5) / BINS
     rows = negatives + positives
-    shape = (*rows.shape[:-1], groups, BINS // groups)
-    expected, observed = ((part.reshape(shape)).sum(axis=-1) for part in (rows * middles, positives))
-    return ratio(np.abs(expected - observed).sum(axis=-1), rows.sum(axis=-1))
+    shape = (len(rows), GROUPS, BINS // GROUPS)
+    expected, observed = (part.reshape(shape).sum(axis=-1) for part in (rows * middles, positives))
+    away = expected - observed
+    return ratio(np.maximum((away * np.sign(away[0])).sum(axis=-1), 0), rows.sum(axis=-1))
 
 
 def ratio(numerator: Any, denominator: Any) -> np.ndarray:

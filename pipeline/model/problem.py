@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same predictions are counted otherwise; it enters the keys."""
+STANDS_ON = ("pipeline.model.scores", "numpy", "pyarrow")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 Kind = Literal["binary", "classes", "regression"]
 
@@ -27,7 +29,7 @@ class Problem:
 
     Attributes:
         label: the column; null where the outcome is not known, and such rows are never judged.
-        kind: `binary` (a boolean label), `classes` (text), or `regression` (a number).
+        kind: `binary` (a boolean label), `classes` (text), or `regression` (a number, taken to a billionth).
         day: the date column by which rows cluster: days are what is drawn anew for an interval.
         slices: columns whose values are judged apart, too.
         action: what is done with a row whose probability is at least `threshold` (binary).
@@ -46,15 +48,25 @@ class Problem:
     leak_auc: float = 0.95
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ConfigurationError(
+                f"problem {self.label}: the kind is {self.kind!r}; choose from {', '.join(get_args(Kind))}"
+            )
         if not 0 <= self.threshold <= 1:
             raise ConfigurationError(f"problem {self.label}: the threshold is {self.threshold}; give 0 to 1")
         if (self.kind == "classes") != bool(self.classes):
             raise ConfigurationError(
                 f"problem {self.label}: classes are named where, and only where, the kind is 'classes'"
             )
+        if len(set(self.classes)) != len(self.classes):
+            raise ConfigurationError(f"problem {self.label}: a class is named twice in {self.classes}")
 
     def labelled(self, table: pa.Table) -> pa.Table:
-        """The rows whose outcome is known."""
+        """The rows whose outcome is known.
+
+        Raises:
+            DataError: the table lacks the label, the day or a slice.
+        """
         import pyarrow.compute as pc
 
         from pipeline.values.table import require_columns
@@ -63,21 +75,39 @@ class Problem:
         return table.filter(pc.is_valid(table[self.label]))
 
     def scores(self, predictions: np.ndarray, table: pa.Table) -> Scores:
-        """What a model said of the labelled rows of a table, and what came; one prediction a row."""
+        """What a model said of the labelled rows of a table, and what came; one prediction a row.
+
+        Raises:
+            DataError: the table lacks a column, there is not a prediction for each row, or one of them, or a
+                label, is not of the kind.
+        """
         import pyarrow.compute as pc
 
+        labelled = self.labelled(table)
+        _require_one_each(predictions, table)
         known = pc.is_valid(table[self.label]).to_numpy(zero_copy_only=False)
-        return self._scores(predictions[known], self.labelled(table))
+        return self._scores(predictions[known], labelled)
 
     def scores_by_day(self, predictions: np.ndarray, table: pa.Table) -> dict[date, Scores]:
-        """`scores` for each day of the table, days in order."""
+        """`scores` for each day of the table, days in order.
+
+        Raises:
+            DataError: what `scores` raises, or a row has no day.
+        """
         import numpy as np
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        days = sorted(pc.unique(table[self.day]).to_pylist())
+        self.labelled(table)
+        _require_one_each(predictions, table)
+        days = table[self.day]
+        if not pa.types.is_date(days.type) or days.null_count:
+            raise DataError(
+                f"the column {self.day!r} is {days.type} with {days.null_count} nulls, expected dates alone"
+            )
         found = {}
-        for day in days:
-            mask = pc.equal(table[self.day], day)
+        for day in sorted(pc.unique(days).to_pylist()):
+            mask = pc.equal(days, day)
             found[day] = self.scores(predictions[np.asarray(mask)], table.filter(mask))
         return found
 
@@ -91,3 +121,10 @@ class Problem:
         if self.kind == "classes":
             return Scores.classes(predictions, labels, list(self.classes), slices)
         return Scores.regression(predictions, labels, slices)
+
+
+def _require_one_each(predictions: np.ndarray, table: pa.Table) -> None:
+    if len(predictions) != table.num_rows:
+        raise DataError(
+            f"found {len(predictions)} predictions of {table.num_rows} rows, expected one for each"
+        )

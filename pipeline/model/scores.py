@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     from pipeline.model.summary import Summary
 
+SEMANTICS = 1
+"""Raise it when the same predictions are counted otherwise; it enters the keys."""
+STANDS_ON = ("pipeline.values.aggregate", "numpy")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
+
 Slices = Mapping[str, Sequence[Any]]
+"""By dimension, each row's value; null counts as the text "none"."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,9 @@ class Scores(Aggregate):
         """Of probabilities of an outcome; `slices` gives each row's value of some dimensions."""
         from pipeline.model.binary import Binary
 
-        labels = _array(labels)
-        made = lambda rows: Binary.of(probability[rows], labels[rows], threshold)  # noqa: E731
-        return cls(_by_slice(made, len(labels), probability, slices))
+        said, known = _array(probability), _array(labels)
+        made = lambda rows: Binary.of(said[rows], known[rows], threshold)  # noqa: E731
+        return cls(_by_slice(made, len(known), said, slices))
 
     @classmethod
     def classes(
@@ -51,18 +57,18 @@ class Scores(Aggregate):
         """Of a column of probabilities for each class, and the class that came."""
         from pipeline.model.classes import Classes
 
-        known = _array(labels)
-        made = lambda rows: Classes.of(probabilities[rows], known[rows].tolist(), list(classes))  # noqa: E731
-        return cls(_by_slice(made, len(known), probabilities, slices))
+        said, known = _array(probabilities), _array(labels)
+        made = lambda rows: Classes.of(said[rows], known[rows].tolist(), list(classes))  # noqa: E731
+        return cls(_by_slice(made, len(known), said, slices))
 
     @classmethod
     def regression(cls, predicted: np.ndarray, actual: np.ndarray, slices: Slices | None = None) -> Self:
         """Of predicted and actual numbers."""
         from pipeline.model.regression import Regression
 
-        known = _array(actual)
-        made = lambda rows: Regression.of(predicted[rows], known[rows])  # noqa: E731
-        return cls(_by_slice(made, len(known), predicted, slices))
+        said, known = _array(predicted), _array(actual)
+        made = lambda rows: Regression.of(said[rows], known[rows])  # noqa: E731
+        return cls(_by_slice(made, len(known), said, slices))
 
     @property
     def kind(self) -> str:
@@ -114,6 +120,8 @@ def _by_slice(
             raise DataError(
                 f"the slice {dimension} has {len(values)} values of {rows} rows, expected one for each"
             )
+        if "=" in dimension:
+            raise DataError(f"found the slice {dimension!r}, expected a name without '='; rename the column")
         places: dict[str, list[int]] = {}
         for index, value in enumerate(values):
             places.setdefault("none" if value is None else str(value), []).append(index)

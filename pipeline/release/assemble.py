@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import DataError
 from pipeline.model.problem import Problem
 from pipeline.release import card, golden, served
 from pipeline.release.budget import Budget
@@ -44,14 +45,19 @@ class Candidate:
 
 
 def assemble(candidate: Candidate, holdout: pa.Table, evidence: Evidence) -> Bundle:
-    """The bundle of a candidate; golden rows are chosen from `holdout`."""
+    """The bundle of a candidate; golden rows are chosen from `holdout`.
+
+    Raises:
+        DataError: the model's classes are not those of its problem, or not in their order.
+    """
+    _require_classes(candidate.model, candidate.problem)
     contract, problem = candidate.contract, candidate.problem
-    rows = golden.choose(holdout, contract)
+    rows, sampled = golden.choose(holdout, contract)
     predictions = Served(candidate.model, contract, problem.kind).predict(rows)
     values: dict[str, Any] = {
         "serving": _serving(candidate, evidence),
         "contract": served.contract_fields(contract),
-        "golden": golden.keep(rows, predictions, contract),
+        "golden": golden.keep(rows, sampled, predictions, contract),
         "metrics": evidence.metrics,
         "environment": evidence.environment,
         "provenance": evidence.provenance,
@@ -70,6 +76,19 @@ def assemble(candidate: Candidate, holdout: pa.Table, evidence: Evidence) -> Bun
     files = {f"{name}.json": canonical_json(value) for name, value in {**values, "card": shown}.items()}
     page = card.page(shown).encode()
     return Bundle(candidate.name, {**files, "model.skops": candidate.data, "card.html": page})
+
+
+def _require_classes(model: Any, problem: Problem) -> None:
+    """A column of probabilities is taken for a class by its place alone."""
+    if problem.kind == "regression":
+        return
+    found = [getattr(each, "item", lambda each=each: each)() for each in model.classes_]
+    expected = list(problem.classes) if problem.kind == "classes" else [False, True]
+    if found != expected:
+        raise DataError(
+            f"the model's classes are {found}, expected {expected}, in this order: fit it on labels of "
+            f"all of them, and name them in Problem.classes as scikit-learn sorts them"
+        )
 
 
 def _serving(candidate: Candidate, evidence: Evidence) -> dict[str, Any]:

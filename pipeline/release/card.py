@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.release import markup, plots
 from pipeline.release.style import CSS
+from pipeline.values.digest import canonical_json, parse_json
 
 _HEADLINE = {
     "binary": (
@@ -39,18 +40,23 @@ _NOTHING: Mapping[str, Any] = {"value": None, "low": None, "high": None}
 
 
 def card(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """What a card says, as JSON: the evidence, with provenance shortened to what people read."""
+    """What a card says, as JSON: the evidence, with provenance shortened to what people read.
+
+    In the order of canonical JSON, whatever that of the evidence: equal evidence makes an equal page.
+    """
     provenance = evidence["provenance"]
     files = {
         task: {"files": len(days), "first": min(days), "last": max(days)}
         for task, days in provenance["sources"].items()
     }
     kept = {name: provenance[name] for name in ("task", "key", "code", "parameters", "builds")}
-    return {
+    said = {
         **evidence,
         "provenance": {**kept, "sources": files},
         "weak": _weak(evidence["metrics"]),
     }
+    ordered: dict[str, Any] = parse_json(canonical_json(said))
+    return ordered
 
 
 def page(card: Mapping[str, Any]) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from pipeline.values.contract import Contract
 
+_WIDER = {"int32": ("int64", "float64"), "int64": ("float64",)}
+"""A column of such a type takes what one of the other type takes."""
+
 
 def narrower(old: Contract, new: Contract) -> Iterator[str]:
     """What the old contract takes and the new one refuses, in words; nothing where callers need not change.
@@ -17,7 +20,7 @@ def narrower(old: Contract, new: Contract) -> Iterator[str]:
         was = known.get(column.name)
         if was is None:
             yield f"{column.name} is asked for, which the champion does without"
-        elif was.type != column.type:
+        elif column.type not in (was.type, *_WIDER.get(was.type, ())):
             yield f"{column.name} is {column.type}, it was {was.type}"
         elif was.nullable and not column.nullable:
             yield f"{column.name} may not be null any more"

@@ -11,7 +11,8 @@ from pipeline.errors import ConfigurationError
 from pipeline.store.local import LocalStorage
 
 if TYPE_CHECKING:
-    from pipeline.release.registry import Aliases, Registry
+    from pipeline.release.aliases import Aliases
+    from pipeline.release.registry import Registry
 
 
 def online() -> LocalStorage:
@@ -20,11 +21,13 @@ def online() -> LocalStorage:
 
 
 def aliases() -> Aliases:
-    """The online store, to look at: no private key is needed."""
-    from pipeline.release.registry import Aliases
+    """The online store, to look at: no private key is needed, and none at all where it holds nothing yet."""
+    from pipeline.release.aliases import Aliases
     from pipeline.release.signing import Trust
 
-    return Aliases(online(), Trust.load(trusted_keys()))
+    storage = online()
+    holds_nothing = next(iter(storage.list("")), None) is None
+    return Aliases(storage, Trust(()) if holds_nothing else Trust.load(trusted_keys()))
 
 
 def registry() -> Registry:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.clock import stopwatch
 from pipeline.environment import describe
+from pipeline.errors import HeadraceError
 from pipeline.release import signed, trial
+from pipeline.release.aliases import Generation
 from pipeline.release.budget import MEASURED
-from pipeline.release.registry import Generation, Registry
-from pipeline.release.trial import HOLDOUT, REQUEST, Request
+from pipeline.release.registry import Registry
+from pipeline.release.trial import FINDINGS, HOLDOUT, REQUEST, Request
 from pipeline.values.check import Check, Outcome
 from pipeline.values.digest import canonical_json, parse_json
 
@@ -51,20 +53,13 @@ def judge(
     It is judged against what serves under an alias; at another gate, against what served at its first.
     """
     began = stopwatch()
-    earlier = registry.verdict(candidate.digest)
-    first = earlier[1]["champion_generation"] if earlier else None
-    champion = registry.current(alias) if first is None else registry.generation(alias, first)
+    champion = _champion(registry, alias, candidate)
     if champion is not None and is_champion(registry, champion, candidate):
         outcomes = [Outcome("champion", "pass", None, "", "it is what serves already")]
         status, environment = "champion", describe()
     else:
-        request = Request(
-            str(registry.storage),
-            str(trust),
-            candidate.digest,
-            champion.bundle if champion else None,
-            tuple(checks),
-        )
+        against = champion.bundle if champion else None
+        request = Request(str(registry.storage), str(trust), candidate.digest, against, tuple(checks))
         outcomes, environment = try_out(request, holdout)
         status = _status(outcomes)
     verdict = {
@@ -84,13 +79,24 @@ def judge(
     return verdict
 
 
+def _champion(registry: Registry, alias: str, candidate: Bundle) -> Generation | None:
+    """What served when the candidate first came to a gate: what serves now, unless it has a verdict."""
+    earlier = registry.verdict(candidate.digest)
+    if earlier is None:
+        return registry.current(alias)
+    return registry.generation(alias, earlier[1]["champion_generation"])
+
+
 def is_champion(registry: Registry, champion: Generation, candidate: Bundle) -> bool:
     """Whether a candidate would answer as what serves does: the same model behind the same contract."""
     if champion.bundle == candidate.digest:
         return True
     if champion.model != candidate.json("serving.json")["state"]:
         return False
-    serves = signed.read(registry.storage, champion.bundle, registry.trust)
+    try:
+        serves = signed.read(registry.storage, champion.bundle, registry.trust)
+    except HeadraceError:
+        return False  # damaged: the trial says so
     return all(serves.files[name] == candidate.files[name] for name in ("serving.json", "contract.json"))
 
 
@@ -109,10 +115,10 @@ def try_out(request: Request, holdout: pa.Table) -> tuple[list[Outcome], dict[st
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return [_broke(f"the trial took more than {SECONDS} s")], describe()
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-        return [_broke(f"the trial ended with {done.returncode}: {last[0]}")], describe()
-    found = parse_json(done.stdout)
+        if done.returncode:
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
+            return [_broke(f"the trial ended with {done.returncode}: {last[0]}")], describe()
+        found = parse_json((folder / FINDINGS).read_bytes())  # what it prints may be the model's
     return [Outcome(**fields) for fields in found["outcomes"]], found["environment"]
 
 

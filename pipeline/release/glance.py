@@ -13,21 +13,24 @@ from pipeline.values.digest import Digest, parse_json
 
 def verdict_name(storage: Storage, bundle: Digest) -> str | None:
     """Where the newest verdict on a bundle lies; None where it never was at the gate."""
-    names = list(storage.list(f"verdicts/{bundle.hex}"))
-    return max(names, key=lambda name: int(name.rpartition("/")[2]), default=None)
+    folder = f"verdicts/{bundle.hex}"
+    numbers = (name.removeprefix(f"{folder}/") for name in storage.list(folder))
+    newest = max((int(number) for number in numbers if number.isdecimal()), default=None)
+    return f"{folder}/{newest}" if newest else None
 
 
-def is_judged(storage: Storage, bundle: Digest) -> bool:
-    """Whether a bundle has its verdict."""
-    return verdict_name(storage, bundle) is not None
-
-
-def awaits_promotion(storage: Storage, alias: str, bundle: Digest) -> bool:
-    """Whether a bundle passed the gate, and its alias has not moved since it was judged."""
+def verdict(storage: Storage, bundle: Digest) -> dict[str, Any] | None:
+    """The newest verdict on a bundle; None where there is none, empty where it is damaged."""
     name = verdict_name(storage, bundle)
+    if name is None:
+        return None
     try:
-        verdict: dict[str, Any] = parse_json(storage.read(name))["verdict"] if name else {}
-        generation = int(verdict["champion_generation"]) if verdict["status"] == "passed" else None
+        found = parse_json(storage.read(name))["verdict"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return True  # damaged: who looks closer says so
-    return generation is not None and storage.stat(f"refs/{alias}/{generation + 1:06d}") is None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def has_moved(storage: Storage, alias: str, generation: object) -> bool:
+    """Whether an alias has a generation after the one that a candidate was judged against."""
+    return isinstance(generation, int) and storage.stat(f"refs/{alias}/{generation + 1:06d}") is not None

@@ -19,10 +19,12 @@ from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import WHOLE
 
 if TYPE_CHECKING:
-    from pipeline.release.registry import Generation
+    from pipeline.release.aliases import Generation
 
 SEMANTICS = 1
 """Raise it when what is read of the same bundle changes; it enters the keys."""
+STANDS_ON = ("pipeline.values.partition",)
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 
 class Production(Stage):

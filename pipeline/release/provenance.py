@@ -1,43 +1,51 @@
-"""Where a model comes from: walked through the records, down to the landed files."""
+"""Where a model comes from: the builds behind it, down to the landed files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from pipeline.store.lineage import Lineage
-from pipeline.store.repository import Record, Repository
+from pipeline.build.plan import upstream_first
+from pipeline.build.session import Session
+from pipeline.build.task import Stage
+from pipeline.store.repository import Record
+from pipeline.values.digest import Digest, digest_value
 
 
-def provenance(repository: Repository, record: Record) -> dict[str, Any]:
-    """What made a value: its action, the builds behind it by task, and each landed file's digest by day."""
-    lineage = Lineage(repository)
-    seen: dict[str, Record] = {record.key: record}
-    waiting = [record]
-    while waiting:
-        for each in lineage.upstream(waiting.pop()):
-            if each.key not in seen:
-                seen[each.key] = each
-                waiting.append(each)
+def origin(session: Session, model: Stage, made: Digest | None) -> Digest:
+    """The identity of what `provenance` tells: the action that made the model, and the files behind it."""
+    landed = [stage.landed(session) for stage in upstream_first(model)]
+    return digest_value([made, [each for each in landed if each is not None]])
+
+
+def provenance(session: Session, model: Stage, record: Record) -> dict[str, Any]:
+    """What made a model: its action, how many builds are behind it, and each landed file's digest by day."""
+    keys: dict[str, set[Digest]] = {}
+    files: dict[str, dict[str, str]] = {}
+    for stage in upstream_first(model):
+        found = set(_keys(session, stage))
+        keys.setdefault(stage.task_family, set()).update(found)
+        if stage.landed(session) is not None:
+            files.setdefault(stage.task_family, {}).update(_files(session, stage, found))
     return {
         "task": record.recipe["task"],
         "key": record.key,
         "code": record.recipe["code"],
         "parameters": record.recipe["parameters"],
-        "builds": _builds(seen),
-        "sources": _sources(seen),
+        "builds": {task: len(found) for task, found in sorted(keys.items())},
+        "sources": {task: dict(sorted(found.items())) for task, found in sorted(files.items())},
     }
 
 
-def _builds(records: dict[str, Record]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for record in records.values():
-        counts[record.recipe["task"]] = counts.get(record.recipe["task"], 0) + 1
-    return dict(sorted(counts.items()))
+def _keys(session: Session, stage: Stage) -> Iterator[Digest]:
+    manifest = stage.resolve(session)
+    for outcome in manifest.outcomes.values() if manifest else ():
+        if outcome.key:
+            yield outcome.key
 
 
-def _sources(records: dict[str, Record]) -> dict[str, dict[str, str]]:
-    files: dict[str, dict[str, str]] = {}
-    for record in sorted(records.values(), key=lambda each: str(each.recipe["partition"])):
-        if record.recipe["file"]:
-            files.setdefault(record.recipe["task"], {})[record.recipe["partition"]] = record.recipe["file"]
-    return dict(sorted(files.items()))
+def _files(session: Session, stage: Stage, keys: set[Digest]) -> Iterator[tuple[str, str]]:
+    for key in keys:
+        record = session.repository.record(stage.task_family, key)
+        if record and record.recipe["file"]:
+            yield record.recipe["partition"], record.recipe["file"]

@@ -13,14 +13,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import BundleDamaged, ConfigurationError, HeadraceError, MissingData
 from pipeline.release import served, signed
-from pipeline.release.registry import Aliases, Generation
-from pipeline.release.signing import Trust
+from pipeline.release.aliases import Aliases, Generation, check_alias, place_of
+from pipeline.release.signing import Signature, Trust
 from pipeline.store.local import LocalStorage
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
@@ -56,13 +57,14 @@ class Reader:
 
     `store` is the store's folder, or a `Storage`. `trust` is the file of trusted public keys (default: what
     `HEADRACE_TRUST` names). `home` is a folder of this service's own, where the last good model is kept
-    (default: below `~/.cache/headrace`). With `poll_s`, a thread looks for a new generation that often.
+    (default: below `~/.cache/headrace`); processes and readers may share it. With `poll_s`, a thread looks
+    for a new generation that often.
 
     Use it as a context manager, or `close` it, to end that thread.
 
     Raises:
-        MissingData: nothing serves under this alias yet, and none did that is kept at home.
-        HeadraceError: what serves can't be loaded, and there is no good one at home.
+        MissingData: nothing serves under this alias yet, and nothing is kept at home.
+        HeadraceError: what serves can't be loaded, nor can what is kept at home.
     """
 
     def __init__(
@@ -73,6 +75,9 @@ class Reader:
         home: str | Path | None = None,
         poll_s: float | None = POLL_S,
     ) -> None:
+        importing = threading.Thread(target=_import_libraries, name=f"reader {alias} imports")
+        importing.start()
+        importing.join()
         storage = LocalStorage(Path(store)) if isinstance(store, str | Path) else store
         known = trust if isinstance(trust, Trust) else Trust.load(_trusted(trust))
         self.alias = alias
@@ -80,7 +85,7 @@ class Reader:
         """Why the reader can't move on to what the alias says; None while all is well."""
         self._online = Aliases(storage, known)
         self._home = Aliases(LocalStorage(_home(storage, alias, home)), known)
-        self._seen, self._last_good = self._recall()
+        self._seen = self._recall()
         self._lock = threading.Lock()
         self._serving = self._start()
         self._closed = threading.Event()
@@ -122,7 +127,7 @@ class Reader:
             try:
                 self._serving = self._newest(before) or before
                 self.trouble = None
-            except (HeadraceError, OSError) as error:
+            except Exception as error:  # whatever it is, there is a model that serves
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.error(
                     "%s stays at generation %d, it can't move forward: %s",
@@ -144,58 +149,72 @@ class Reader:
         """The newest generation, or else the one that is kept at home."""
         try:
             serving = self._newest(None)
-            if serving is not None:
-                return serving
-            raise MissingData(
-                f"{self._online.storage} has no generation of {self.alias!r}: nothing was promoted yet, or "
-                f"this is another store"
-            )
-        except (HeadraceError, OSError) as error:
-            if not self._last_good:
-                raise
+            if serving is None:
+                raise MissingData(
+                    f"{self._online.storage} has no generation of {self.alias!r}: nothing was promoted yet, "
+                    f"or this is another store"
+                )
+        except Exception as error:  # whatever it is, there may be a good one at home
+            serving = self._last_good(error)
             self.trouble = f"{type(error).__name__}: {error}"
-        kept = self._last_good
-        serving = self._kept(kept)
-        log.error("%s starts from the copy at home, generation %d: %s", self.alias, kept, self.trouble)
+            log.error(
+                "%s starts from the copy at home, generation %d: %s",
+                self.alias, serving.generation.number, self.trouble,
+            )  # fmt: skip
         return serving
 
     def _newest(self, now: _Serving | None) -> _Serving | None:
         """What the alias points at, loaded and proven; None where that serves already."""
-        online = self._online
-        newest = online.current(self.alias, after=max(self._seen - 1, 0))
-        if newest is None and self._seen:
+        online, home = self._online, self._home
+        found = list(online.following(self.alias, max(self._seen - 1, 0)))
+        if not found and self._seen:
             raise BundleDamaged(
                 f"{online.storage} does not have generation {self._seen} of {self.alias!r}, which was seen "
-                f"before: it is away, or an older copy of the store; bring the right one back"
+                f"before: it is away, or an older copy of the store; bring the right one back. If this is "
+                f"the right one, empty {home.storage} and start again"
             )
-        if newest is None or (now and newest.number == now.generation.number):
+        if not found or (now and found[-1].number == now.generation.number):
             return None
-        self._remember(newest.number, self._last_good)
-        bundle = signed.read(online.storage, newest.bundle, online.trust)
+        newest = found[-1]
+        self._remember(newest.number)
+        if (kept := self._kept(newest)) is not None:
+            return _Serving(newest, _load(kept))
+        bundle, signature = signed.take(online.storage, newest.bundle, online.trust)
         model = now.model if now and now.generation.bundle == newest.bundle else _load(bundle)
-        self._keep(newest, bundle)
+        self._keep(newest, bundle, signature)
         return _Serving(newest, model)
 
     # What is kept at home: the last good bundle, its generation, and the highest number that was seen.
 
-    def _remember(self, seen: int, serving: int) -> None:
-        self._seen, self._last_good = seen, serving
-        self._at_home(lambda home: home.replace(_SEEN, canonical_json({"seen": seen, "serving": serving})))
+    def _remember(self, seen: int) -> None:
+        if seen > self._seen:
+            self._seen = seen
+            self._at_home(lambda home: home.replace(_SEEN, canonical_json(max(seen, self._recall()))))
 
-    def _keep(self, generation: Generation, bundle: Bundle) -> None:
-        online, place = self._online, self._online.place(generation)
+    def _recall(self) -> int:
+        try:
+            seen = int(parse_json(self._home.storage.read(_SEEN)))
+        except (OSError, ValueError, TypeError):
+            seen = 0  # a first start, or a cache that was damaged
+        return max(seen, self._newest_kept())
+
+    def _keep(self, generation: Generation, bundle: Bundle, signature: Signature) -> None:
+        """Keep what is proven, and then nothing older."""
+        place = place_of(generation.alias, generation.number)
 
         def keep(home: Storage) -> None:
-            signed.copy(online.storage, home, generation.bundle, online.trust)
-            home.put({place: online.storage.read(place)})
+            if self._newest_kept() > generation.number:
+                return  # another process of this service is ahead
+            signed.put(home, bundle, signature)
+            home.delete([place])  # damaged, if it is there
+            home.put({place: self._online.storage.read(place)})
             wanted = {place, *signed.names(bundle)}
-            old = [name for kind in ("refs", "bundles", "blobs") for name in home.list(kind)]
+            old = [name for kind in ("refs", "bundles", "blobs", "trash") for name in home.list(kind)]
             home.delete([name for name in old if name not in wanted and bundle.digest.hex not in name])
 
-        if self._at_home(keep):
-            self._remember(generation.number, generation.number)
+        self._at_home(keep)
 
-    def _at_home(self, write: Callable[[Storage], None]) -> bool:
+    def _at_home(self, write: Callable[[Storage], None]) -> None:
         """Write at home, if that can be: a service on a read-only disk serves all the same."""
         try:
             write(self._home.storage)
@@ -203,22 +222,44 @@ class Reader:
             log.warning(
                 "%s can't be kept at home, a start without the store will fail: %s", self.alias, error
             )
-            return False
-        return True
 
-    def _recall(self) -> tuple[int, int]:
+    def _newest_kept(self) -> int:
         try:
-            kept = parse_json(self._home.storage.read(_SEEN))
-            return int(kept["seen"]), int(kept["serving"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0, 0  # a first start, or a cache that was damaged: nothing is known
+            return max(self._home.numbers(self.alias), default=0)
+        except OSError:
+            return 0
 
-    def _kept(self, number: int) -> _Serving:
-        generation = self._home.generation(self.alias, number)
-        if generation is None:
-            raise BundleDamaged(f"{self._home.storage} has lost generation {number} of {self.alias!r}")
-        bundle = signed.read(self._home.storage, generation.bundle, self._home.trust)
-        return _Serving(generation, _load(bundle))
+    def _kept(self, generation: Generation) -> Bundle | None:
+        """The bundle of a generation, if it is kept at home and whole."""
+        try:
+            if self._home.generation(self.alias, generation.number) == generation:
+                return signed.read(self._home.storage, generation.bundle, self._home.trust)
+        except (HeadraceError, OSError) as error:
+            log.warning("%s: the copy at home is fetched anew: %s", self.alias, error)
+        return None
+
+    def _last_good(self, error: Exception) -> _Serving:
+        """What is kept at home; where that is nothing good, the error that it should have helped over."""
+        number = self._newest_kept()
+        if not number:
+            raise error
+        try:
+            [generation] = self._home.following(self.alias, number - 1)
+            bundle = signed.read(self._home.storage, generation.bundle, self._home.trust)
+            return _Serving(generation, _load(bundle))
+        except Exception as lost:
+            log.error("%s: nor can the copy at home be served: %s: %s", self.alias, type(lost).__name__, lost)
+            raise error from lost
+
+
+def _import_libraries() -> None:
+    """Import what models are loaded with, on a stack of its own.
+
+    CPython keeps frames in pieces of 16 KB, and makes and frees a piece at each call that crosses its end.
+    Imported at the depth where a model is loaded, scipy does so 60,000 times: a third of a second.
+    """
+    with suppress(ImportError):  # loading says what is missing
+        from skops import io  # noqa: F401
 
 
 def _load(bundle: Bundle) -> served.Served:
@@ -237,7 +278,13 @@ def _trusted(path: str | Path | None) -> Path:
 
 
 def _home(storage: Storage, alias: str, home: str | Path | None) -> Path:
+    check_alias(alias)
     if home is not None:
-        return Path(home)
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "headrace" / hashlib.sha256(f"{storage} {alias}".encode()).hexdigest()[:16]
+        return Path(home) / alias
+    name = hashlib.sha256(f"{storage} {alias}".encode()).hexdigest()[:16]
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace" / name
+    except RuntimeError:
+        raise ConfigurationError(
+            "there is no home folder to keep the last good model in: give a folder as `home`"
+        ) from None

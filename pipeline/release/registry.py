@@ -1,152 +1,40 @@
-"""The online store: bundles, what the gate said of them, and aliases as numbered generations.
+"""The online store as those see it who hand over: bundles, what the gate said of them, and what serves.
 
-An alias is append-only: promoting and rolling back both append a generation, signed, that says which bundle
-serves from then on, who did it and why. Two writers can't both create generation N: the store creates a name
-once. What served when is the alias itself; there is no second registry.
+Promoting and rolling back both append a generation to an alias. Two writers can't both create generation N:
+the store creates a name once.
 """
 
 from __future__ import annotations
 
 import getpass
-import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.clock import Clock, system_clock
-from pipeline.errors import AliasMoved, BundleDamaged, ConfigurationError, GateRefused
-from pipeline.release import glance, signed
-from pipeline.release.signing import Signature, Signer, Trust
+from pipeline.errors import AliasMoved, ConfigurationError, GateRefused
+from pipeline.release import signed
+from pipeline.release.aliases import Aliases, Generation, Step, place_of
+from pipeline.release.signing import Signer, Trust
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
-from pipeline.values.digest import Digest, canonical_json, parse_json
-
-Step = Literal["promote", "rollback"]
-
-_ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_MAX_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Generation:
-    """One entry of an alias: from `at` on, this bundle serves."""
-
-    alias: str
-    number: int
-    bundle: Digest
-    model: Digest
-    """The state of its model: who rolls back from a bundle rolls back from every wrapping of it."""
-    step: Step
-    who: str
-    why: str
-    at: str
-    verdict: str
-    """Where the verdict lies on which it was promoted."""
-    is_automatic: bool
-
-
-class Aliases:
-    """What a service may ask of an online store: which bundle serves, and which served before."""
-
-    def __init__(self, storage: Storage, trust: Trust) -> None:
-        self.storage = storage
-        self.trust = trust
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.storage})"
-
-    def current(self, alias: str, after: int = 0) -> Generation | None:
-        """The newest generation of an alias; None before the first, and where none follows `after`."""
-        newest = None
-        for generation in self._from(alias, after + 1):
-            newest = generation
-        return newest
-
-    def history(self, alias: str) -> list[Generation]:
-        """Every generation of an alias, oldest first."""
-        return list(self._from(alias, 1))
-
-    @staticmethod
-    def place(generation: Generation) -> str:
-        """Where a generation lies."""
-        return _place(generation.alias, generation.number)
-
-    def aliases(self) -> list[str]:
-        """The names that have generations."""
-        return sorted({name.split("/")[1] for name in self.storage.list("refs")})
-
-    def find(self, prefix: str) -> Digest:
-        """The bundle whose digest begins with some hexadecimal digits."""
-        wanted = prefix.removeprefix("sha256:")
-        found = {name.split("/")[1] for name in self.storage.list("bundles")}
-        matching = sorted(hexes for hexes in found if wanted and hexes.startswith(wanted))
-        if len(matching) != 1:
-            raise ConfigurationError(
-                f"{prefix!r} names {len(matching)} of the {len(found)} bundles in {self.storage}"
-            )
-        return Digest(f"sha256:{matching[0]}")
-
-    def verdict(self, bundle: Digest) -> tuple[str, dict[str, Any]] | None:
-        """The newest verdict on a bundle and where it lies; None where it never was at the gate."""
-        name = glance.verdict_name(self.storage, bundle)
-        if name is None:
-            return None
-        found = self.verdict_at(name)
-        if found["bundle"] != bundle:
-            raise BundleDamaged(f"{name} in {self.storage} is a verdict on another bundle; remove the file")
-        return name, found
-
-    def verdict_at(self, name: str) -> dict[str, Any]:
-        """The verdict that lies somewhere, verified."""
-        try:
-            body = parse_json(self.storage.read(name, 0, _MAX_BYTES))
-            verdict: dict[str, Any] = body["verdict"]
-            signature = Signature.of(body)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleDamaged(f"{name} in {self.storage} does not read as a verdict: {error}") from None
-        self.trust.verify("verdict", canonical_json(verdict), signature)
-        return verdict
-
-    def _from(self, alias: str, number: int) -> Iterator[Generation]:
-        """Generations in order. A number is looked for by its name: no listing is needed to find the next."""
-        while (generation := self.generation(alias, number)) is not None:
-            yield generation
-            number += 1
-
-    def generation(self, alias: str, number: int) -> Generation | None:
-        """One generation, verified; None where it isn't there.
-
-        Raises:
-            Untrusted: nobody who is trusted here signed it.
-            BundleDamaged: it does not read as the generation that its place names.
-        """
-        name = _place(alias, number)
-        try:
-            data = self.storage.read(name, 0, _MAX_BYTES)
-        except FileNotFoundError:
-            return None
-        try:
-            body = parse_json(data)
-            fields = body["generation"]
-            named = {name: Digest(fields[name]) for name in ("bundle", "model")}
-            generation = Generation(**{**fields, **named})
-            signature = Signature.of(body)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleDamaged(f"{name} in {self.storage} does not read as a generation: {error}") from None
-        self.trust.verify("generation", canonical_json(asdict(generation)), signature)
-        if (generation.alias, generation.number) != (alias, number):
-            raise BundleDamaged(
-                f"{name} in {self.storage} is the generation of another place; restore the file"
-            )
-        return generation
+from pipeline.values.digest import Digest, canonical_json
 
 
 class Registry(Aliases):
-    """The online store as those see it who hand over."""
+    """The online store as those see it who hand over.
+
+    Raises:
+        ConfigurationError: who signs is not trusted here: no reader would follow.
+    """
 
     def __init__(self, storage: Storage, trust: Trust, signer: Signer, clock: Clock = system_clock) -> None:
         super().__init__(storage, trust)
+        if signer.key not in trust:
+            raise ConfigurationError(
+                f"the release key {signer.key.short} is not among those that are trusted ({trust}): pin its "
+                f"public key beside these, or let [headrace] release_key name one of them"
+            )
         self._signer = signer
         self._clock = clock
 
@@ -220,7 +108,8 @@ class Registry(Aliases):
         if not earlier:
             wanted = f"the bundle {to.short}" if to else "another model that nobody rolled back from"
             raise ConfigurationError(
-                f"{alias!r} was not at {wanted} before; `headrace history {alias}` lists its generations"
+                f"generation {now.number} of {alias!r} serves the bundle {now.bundle.short}, and none before "
+                f"it served {wanted}; `headrace history {alias}` lists them"
             )
         back = earlier[-1]
         signed.read(self.storage, back.bundle, self.trust)
@@ -241,13 +130,14 @@ class Registry(Aliases):
         verdict: str,
         is_automatic: bool,
     ) -> Generation:
-        if not why.strip():
+        why = " ".join(why.split())
+        if not why:
             raise ConfigurationError("a change of what serves needs a reason: give --why")
         at, number = self.now(), expected + 1
         generation = Generation(alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic)
         fields = asdict(generation)
         signature = self._signer.sign("generation", canonical_json(fields))
-        entry = {_place(alias, number): canonical_json({"generation": fields, **signature.fields()})}
+        entry = {place_of(alias, number): canonical_json({"generation": fields, **signature.fields()})}
         newest = self.current(alias)
         if (newest.number if newest else 0) != expected or not self.storage.put(entry):
             raise AliasMoved(self._winner(alias, expected))
@@ -270,14 +160,6 @@ def _barred(history: list[Generation]) -> set[Digest]:
             barred.add(before.model)
         barred.discard(after.model)
     return barred
-
-
-def _place(alias: str, number: int) -> str:
-    if not _ALIAS.fullmatch(alias):
-        raise ConfigurationError(
-            f"{alias!r} can't be an alias: use 1 to 64 of a-z 0-9 . _ -, and begin with a letter or digit"
-        )
-    return f"refs/{alias}/{number:06d}"
 
 
 def _who() -> str:

@@ -29,22 +29,25 @@ def names(bundle: Bundle) -> list[str]:
     return [blob_name(digest_bytes(data)) for data in (*bundle.files.values(), bundle.manifest())]
 
 
-def exists(storage: Storage, bundle: Digest) -> bool:
-    """Whether a store holds a bundle; its bytes are verified when it is read."""
-    return any(True for _ in storage.list(folder(bundle)))
-
-
 def write(storage: Storage, bundle: Bundle, signer: Signer) -> Digest:
     """Put a bundle into a store: its files and manifest, then the signature. Idempotent; damage is mended."""
-    _put(storage, bundle, signer.sign("bundle", bundle.manifest()))
+    put(storage, bundle, signer.sign("bundle", bundle.manifest()))
     return bundle.digest
 
 
-def copy(source: Storage, target: Storage, bundle: Digest, trust: Trust) -> Bundle:
-    """Take a bundle from one store into another, verified on the way."""
-    found, signature = _read(source, bundle, trust)
-    _put(target, found, signature)
-    return found
+def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
+    """What `write` does, with a signature that was made before: `take` gave it from another store."""
+    blobs = {digest_bytes(data): data for data in (*bundle.files.values(), bundle.manifest())}
+    repository = Repository(storage)
+    repository.open()
+    for blob in blobs:
+        if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
+            repository.set_aside(blob, f"damaged-{blob.short}")
+    storage.put({"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}})
+    place, text = f"{folder(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
+    if storage.stat(place) is not None and storage.read(place, 0, len(text) + 1) != text:
+        storage.delete([place])
+    storage.put({place: text})
 
 
 def read(storage: Storage, bundle: Digest, trust: Trust) -> Bundle:
@@ -54,20 +57,14 @@ def read(storage: Storage, bundle: Digest, trust: Trust) -> Bundle:
         BundleDamaged: a file is missing, or has other bytes than the manifest says.
         Untrusted: nobody who is trusted here signed it.
     """
-    return _read(storage, bundle, trust)[0]
+    return take(storage, bundle, trust)[0]
 
 
-def _put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
-    manifest = bundle.manifest()
-    blobs = {digest_bytes(data): data for data in (*bundle.files.values(), manifest)}
-    repository = Repository(storage)
-    repository.open()
-    for blob in blobs:
-        if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
-            repository.set_aside(blob, f"damaged-{blob.short}")
-    storage.put({"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}})
-    place = f"{folder(bundle.digest)}/{signature.key.hex}"
-    storage.put({place: canonical_json(signature.fields())})
+def take(storage: Storage, bundle: Digest, trust: Trust) -> tuple[Bundle, Signature]:
+    """What `read` gives, with the signature that counted."""
+    manifest = _blob(storage, bundle, "manifest", MAX_MANIFEST_BYTES)
+    signature = _verified(storage, bundle, manifest, trust)
+    return _parse(storage, manifest), signature
 
 
 def _is_whole(repository: Repository, blob: Digest) -> bool:
@@ -76,12 +73,6 @@ def _is_whole(repository: Repository, blob: Digest) -> bool:
     except (BlobDamaged, BlobMissing):
         return False
     return True
-
-
-def _read(storage: Storage, bundle: Digest, trust: Trust) -> tuple[Bundle, Signature]:
-    manifest = _blob(storage, bundle, "manifest", MAX_MANIFEST_BYTES)
-    signature = _verified(storage, bundle, manifest, trust)
-    return _parse(storage, manifest), signature
 
 
 def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -> Signature:
@@ -94,7 +85,9 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
             signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
             trust.verify("bundle", manifest, signature)
         except (ValueError, KeyError, TypeError) as error:
-            refused = BundleDamaged(f"{name} in {storage} does not read as a signature: {error}")
+            refused = BundleDamaged(
+                f"{name} in {storage} does not read as a signature ({error}): publish the bundle again"
+            )
         except Untrusted as error:
             refused = error
         else:
@@ -108,15 +101,20 @@ def _parse(storage: Storage, data: bytes) -> Bundle:
         if manifest["format"] != FORMAT or set(manifest["files"]) != set(FILES):
             raise ValueError(f"expected the format {FORMAT!r} and the files {', '.join(FILES)}")
         entries = {
-            name: (Digest(entry["digest"]), int(entry["size_bytes"]))
-            for name, entry in manifest["files"].items()
+            name: (Digest(e["digest"]), _size(e["size_bytes"])) for name, e in manifest["files"].items()
         }
         model = str(manifest["model"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleDamaged(f"the manifest {digest_bytes(data).short} can't be used: {error}") from None
     if sum(size for _, size in entries.values()) > MAX_BYTES:
         raise BundleDamaged(f"the manifest {digest_bytes(data).short} names more than {MAX_BYTES} bytes")
     return Bundle(model, {name: _blob(storage, blob, name, size) for name, (blob, size) in entries.items()})
+
+
+def _size(found: object) -> int:
+    if not isinstance(found, int) or found < 0:
+        raise ValueError(f"found {found!r}, expected a size in bytes")
+    return found
 
 
 def _blob(storage: Storage, blob: Digest, name: str, size_bytes: int) -> bytes:

@@ -19,14 +19,14 @@ from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.patterns import Task
 from pipeline.build.session import Session
-from pipeline.errors import AliasMoved, GateRefused, TaskError
+from pipeline.errors import AliasMoved, GateRefused, HeadraceError, TaskError
 from pipeline.model.problem import Problem
 from pipeline.release import configured, glance
 from pipeline.release.budget import Budget
 from pipeline.values.bundle import Bundle
 from pipeline.values.check import Check
 from pipeline.values.contract import Contract
-from pipeline.values.digest import Digest
+from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import WHOLE, Interval
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same inputs make another bundle; it enters the keys."""
+STANDS_ON = ("pipeline.build.patterns", "pipeline.model.problem", "pipeline.release.served", "matplotlib")
+"""What a bundle is made with, ours and others'; each enters the keys."""
 PACKAGES = ("pandas", "sklearn", "skops")
-"""What a bundle is made with and read by: their versions enter the keys, and its `environment.json`."""
+"""What a bundle is read by: its `environment.json` says their versions."""
 
 log = logging.getLogger("headrace")
 
@@ -81,7 +83,7 @@ class Release(Task):
         from pipeline.release.assemble import Evidence
         from pipeline.release.provenance import provenance
 
-        learnt, judged = (_dated(self.inputs[name].task) for name in ("model", "holdout"))
+        learnt, judged = self._intervals()
         versions = Distributions().versions(PACKAGES)
         return Evidence(
             description=inspect.cleandoc(type(self).__doc__ or ""),
@@ -91,8 +93,21 @@ class Release(Task):
             metrics=evaluation,
             # Not the machine: two of them share a store, and make one bundle. The verdict names it.
             environment={"python": MINOR_VERSION, "distributions": versions},
-            provenance=provenance(session.repository, record),
+            provenance=provenance(session, self.inputs["model"].task, record),
         )
+
+    def _intervals(self) -> tuple[Interval, Interval]:
+        """The days that the model learnt from, and those that it is judged on."""
+        return _dated(self.inputs["model"].task), _dated(self.inputs["holdout"].task)
+
+    def origin(self, session: Session) -> Digest:
+        """The bundle tells where its model comes from: another origin is another bundle."""
+        from pipeline.release import provenance
+
+        manifest = self.inputs["model"].task.resolve(session)
+        made = manifest.outcomes[WHOLE].key if manifest else None
+        told = provenance.origin(session, self.inputs["model"].task, made)
+        return digest_value([told, *map(str, self._intervals())])
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Make the bundle, and hand it over."""
@@ -102,7 +117,7 @@ class Release(Task):
             bundle = outcome.digest
             outcomes[WHOLE] = engine.perform(
                 "hand over", WHOLE, outcome,
-                lambda: self._is_handed_over(bundle),
+                lambda: self._due(bundle),
                 lambda: self._hand_over(engine.session, bundle, outcome),
             )  # fmt: skip
         return outcomes
@@ -110,14 +125,24 @@ class Release(Task):
     def is_delivered(self, manifest: Manifest) -> bool:
         """Whether the bundle has its verdict, and what follows from it was done."""
         bundle = manifest.outcomes[WHOLE].digest
-        return bundle is not None and self._is_handed_over(bundle)
+        return bundle is not None and not self._due(bundle)
 
-    def _is_handed_over(self, bundle: Digest) -> bool:
+    def _due(self, bundle: Digest) -> str:
+        """Why the hand-over is still to come; nothing where it was done."""
         online = configured.online()
-        if not glance.is_judged(online, bundle):
-            return False
-        may_be_due = configured.is_automatic() and glance.awaits_promotion(online, self.alias, bundle)
-        return not (may_be_due and self._is_due(configured.registry(), bundle))
+        verdict = glance.verdict(online, bundle)
+        if verdict is None:
+            return "not at the gate yet"
+        if verdict.get("status") == "refused":
+            return "the gate refused it before"
+        if verdict and (verdict["status"] != "passed" or not configured.is_automatic()):
+            return ""
+        if glance.has_moved(online, self.alias, verdict.get("champion_generation")):
+            return ""
+        try:
+            return "not promoted yet" if self._is_due(configured.registry(), bundle) else ""
+        except HeadraceError as error:
+            return str(error)  # the run says it again, as its failure
 
     def _is_due(self, registry: Registry, bundle: Digest) -> bool:
         """Whether a bundle that passed is still to be promoted: nothing else has been since it was judged."""
@@ -148,10 +173,11 @@ class Release(Task):
         holdout = loading.dataset(session, self.inputs["holdout"].task, seen).table()
         registry.publish(bundle)
         verdict = gate.judge(registry, configured.trusted_keys(), self.alias, bundle, holdout, self.checks)
+        is_held = verdict["status"] == "held"  # the causes of a refusal are told with the failure
         log.info(
             "%s: the gate says %s of the bundle %s in %.1f s%s",
             self.alias, verdict["status"], bundle.digest.short, verdict["seconds"],
-            f" ({'; '.join(verdict['why'])})" if verdict["why"] else "",
+            f" ({'; '.join(verdict['why'])})" if is_held else "",
         )  # fmt: skip
         return verdict
 

@@ -2,7 +2,7 @@
 
 Nothing that the candidate says of itself is taken for granted: its quality is computed anew, through the road
 on which it would serve, from held-out rows that the trial is given. Every finding is a check's outcome.
-`python -m pipeline.release.trial FOLDER` reads `request.json` there and prints the findings.
+`python -m pipeline.release.trial FOLDER` reads `request.json` there and writes `findings.json`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipeline.environment import describe
 from pipeline.errors import BundleDamaged, HeadraceError, NotReplayed, Untrusted
 from pipeline.model.binary import BILLION
 from pipeline.model.compare import LEVEL, MIN_DAYS, compare
+from pipeline.model.estimate import estimates
 from pipeline.model.problem import Problem
 from pipeline.release import budget, compatible, golden, served, signed
 from pipeline.release.budget import Budget
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 SLICE_SHARE = 0.01
 """A slice may lose this share of the champion's loss a row before a candidate is refused for it."""
-REQUEST, HOLDOUT = "request.json", "holdout.parquet"
+REQUEST, HOLDOUT, FINDINGS = "request.json", "holdout.parquet", "findings.json"
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,15 @@ def _split(bundle: Bundle, holdout: pa.Table, problem: Problem) -> Outcome:
 
 
 def _loaded(bundle: Bundle) -> tuple[Served, float]:
+    from pipeline.values.model import digest_model
+
     try:
         found = served.load(bundle)  # and the libraries, which a service has imported before
     except HeadraceError as error:
         raise _Stop(_failed("load", str(error))) from None
+    state, promised = digest_model(found.model), bundle.json("serving.json")["state"]
+    if state != promised:  # what bars a model, and knows a champion, goes by it
+        raise _Stop(_failed("load", f"its state is {state.short}, its manifest says {promised}"))
     return found, budget.least_ms(lambda: served.load(bundle))
 
 
@@ -126,11 +132,11 @@ def _honest(candidate: Served, bundle: Bundle, holdout: pa.Table) -> Iterator[Ou
     tolerance = float(bundle.json("serving.json")["tolerance"])
     once, again = candidate.predict(rows), candidate.predict(rows)
     alone = np.concatenate([candidate.predict([row]) for row in rows[:32]])
-    differing = int((once != again).sum())
-    apart = float(np.abs(once[:32] - alone).max())
-    if differing or not apart <= max(tolerance, 1e-12) * max(1.0, float(np.abs(once).max())):
-        twice = f"asked twice, {differing} of {once.size} predictions differ"
-        raise _Stop(_failed("determinism", f"{twice}; asked one by one, by up to {apart:g}"))
+    apart = [float(np.abs(once - again).max()), float(np.abs(once[:32] - alone).max())]
+    allowed = max(tolerance, 1e-12) * max(1.0, float(np.abs(once).max()))
+    if not max(apart) <= allowed:
+        told = f"asked twice, predictions differ by up to {apart[0]:g}; asked one by one, by {apart[1]:g}"
+        raise _Stop(_failed("determinism", f"{told}; at most {allowed:g} is rounding"))
     yield _passed("determinism", "asked twice and row by row, it says the same")
     try:
         served.prove(candidate, bundle)
@@ -169,14 +175,13 @@ def _no_leak(candidate: Served, holdout: pa.Table, problem: Problem) -> Iterator
 
 def _as_claimed(bundle: Bundle, days: Mapping[date, Scores], checks: tuple[Check, ...]) -> Iterator[Outcome]:
     """What the evaluation says is of this model and these rows, and keeps the bounds."""
-    from pipeline.model.evaluation import evaluate
-
     claimed = bundle.json("metrics.json")
-    found = evaluate(days, {})
+    found = {name: estimate.value for name, estimate in estimates(days).items()}
+    said = {name: each["value"] for name, each in claimed["metrics"].items()}
     wrong = [
-        f"{name} is {each['value']}, the evaluation says {claimed['metrics'].get(name, {}).get('value')}"
-        for name, each in found["metrics"].items()
-        if not _close(each["value"], claimed["metrics"].get(name, {}).get("value"))
+        f"{name} is {value}, the evaluation says {said.get(name)}"
+        for name, value in found.items()
+        if not _close(value, said.get(name))
     ]
     if claimed["model"] != bundle.json("serving.json")["state"]:
         wrong.insert(0, "it was made of another model")
@@ -184,10 +189,9 @@ def _as_claimed(bundle: Bundle, days: Mapping[date, Scores], checks: tuple[Check
         yield _failed("evaluation", f"the evaluation is stale: {'; '.join(wrong[:3])}")
     else:
         yield _passed("evaluation", "judged anew, it has the quality that its evaluation says")
-    metrics = {name: each["value"] for name, each in found["metrics"].items()}
-    if "roc_auc" in metrics:
-        yield Check("roc_auc", low=0.5).apply(metrics["roc_auc"])  # below, it ranks backwards
-    yield from (check.apply(metrics.get(check.name)) for check in checks)
+    if "roc_auc" in found:
+        yield Check("roc_auc", low=0.5).apply(found["roc_auc"])  # below, it ranks backwards
+    yield from (check.apply(found.get(check.name)) for check in checks)
     yield from _ladder(claimed)
 
 
@@ -252,14 +256,19 @@ def _slices(
     The level is shared among the slices (Bonferroni), and a loss must matter: a tiny one can be certain.
     """
     names = sorted({name for scores in days.values() for name in scores.slices if name})
-    worse = []
+    worse = {}
     for name in names:
         found = compare(before, days, name, LEVEL / len(names))
         lost = -(found.difference.value or 0.0)
         if found.verdict == "worse" and lost > SLICE_SHARE * _loss(before, name):
-            worse.append(f"{name} loses {lost:.3g} a row, more than {SLICE_SHARE:.0%} of the champion's loss")
+            worse[name] = lost
     if worse:
-        yield _failed("slices", "; ".join(worse))
+        worst = max(worse, key=lambda name: worse[name])
+        yield _failed(
+            "slices",
+            f"{len(worse)} of {len(names)} lose more than {SLICE_SHARE:.0%} of the champion's loss, "
+            f"most of all {worst}: {worse[worst]:.3g} a row",
+        )
     elif names:
         yield _passed("slices", f"none of {len(names)} is worse than under the champion")
 
@@ -287,7 +296,7 @@ def request_fields(request: Request) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Read the request, try the candidate, print the findings as JSON."""
+    """Read the request, try the candidate, write the findings beside it."""
     from pipeline.values.table import read_table
 
     fields = parse_json((folder / REQUEST).read_bytes())
@@ -295,7 +304,7 @@ def main(folder: Path) -> None:
     checks = tuple(Check(**check) for check in fields["checks"])
     request = Request(fields["store"], fields["trust"], Digest(fields["candidate"]), champion, checks)
     outcomes = [asdict(outcome) for outcome in find(request, read_table((folder / HOLDOUT).read_bytes()))]
-    sys.stdout.buffer.write(canonical_json({"outcomes": outcomes, "environment": describe()}))
+    (folder / FINDINGS).write_bytes(canonical_json({"outcomes": outcomes, "environment": describe()}))
 
 
 if __name__ == "__main__":

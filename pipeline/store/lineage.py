@@ -6,6 +6,7 @@ There is no second store of it. A walk reads the records of every task: seconds 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pipeline.store.repository import Record, Repository
 
@@ -31,35 +32,63 @@ class Lineage:
     """Who made what from what: all records of a store, read once."""
 
     def __init__(self, repository: Repository) -> None:
-        self._makers: dict[_Value, Record] = {}
-        self._readers: dict[_Value, list[Record]] = {}
-        for record in every(repository):
-            self._makers[_value(record)] = record
-            for value in _read(record):
-                self._readers.setdefault(value, []).append(record)
+        self._makers: dict[_Value, list[Record]] = {}
+        self._readers: dict[str, list[Record]] = {}
+        records = list(every(repository))
+        for record in records:
+            self._makers.setdefault(_made(record), []).append(record)
+        for record in records:
+            for maker in self.upstream(record):
+                self._readers.setdefault(maker.key, []).append(record)
 
     def upstream(self, record: Record) -> list[Record]:
-        """The records that made what a record read, in the order of its inputs."""
-        return [self._makers[value] for value in _read(record) if value in self._makers]
+        """The records that made what a record read, in the order of its inputs, each once."""
+        found = (self._maker(value, label, record) for value, label in _read(record))
+        return list({maker.key: maker for maker in found if maker}.values())
 
     def downstream(self, record: Record) -> list[Record]:
         """The records that read what a record made."""
-        return self._readers.get(_value(record), [])
+        return self._readers.get(record.key, [])
+
+    def _maker(self, value: _Value, label: str, reader: Record) -> Record | None:
+        """Whose value a reader saw under a label: days may have equal contents, and actions equal values.
+
+        It is that of the partition itself, or of reference data that was dropped before; and of several
+        actions, of the last that was over before the reader began.
+        """
+        makers = [m for m in self._makers.get(value, ()) if _is_seen_as(m, label)]
+        return max(makers, key=lambda maker: _nearness(maker, reader), default=None)
 
 
-_Value = tuple[str, str]
-"""The task that made a value, and its digest."""
+class _Value(NamedTuple):
+    """A value as its readers name it, but for the partition."""
+
+    task: str
+    is_summary: bool
+    """Of a step on the way, and not what the task makes."""
+    digest: str
 
 
-def _value(record: Record) -> _Value:
-    return record.recipe["task"], record.outputs["value"]["digest"]
+def _made(record: Record) -> _Value:
+    recipe = record.recipe
+    is_summary = recipe["step"] in ("summarize", "merge")
+    return _Value(recipe["task"], is_summary, record.outputs["value"]["digest"])
 
 
-def _read(record: Record) -> dict[_Value, None]:
-    """The values that a record read, each once; absent days are none."""
-    return {
-        (entry["task"].removesuffix(" summary"), digest): None
-        for entry in record.recipe["inputs"].values()
-        for digest in entry["digests"].values()
-        if digest
-    }
+def _read(record: Record) -> Iterator[tuple[_Value, str]]:
+    """The values that a record read, with the labels under which it saw them; absent days are none."""
+    for entry in record.recipe["inputs"].values():
+        task, _, summary = entry["task"].partition(" ")
+        for label, digest in entry["digests"].items():
+            if digest:
+                yield _Value(task, bool(summary), digest), label
+
+
+def _is_seen_as(record: Record, label: str) -> bool:
+    partition: str = record.recipe["partition"]
+    return partition == label or (record.recipe["file"] is not None and partition < label)
+
+
+def _nearness(maker: Record, reader: Record) -> tuple[str, bool, str]:
+    began, end = str(maker.body["started_at"]), str(reader.body["started_at"])
+    return maker.recipe["partition"], began <= end, began

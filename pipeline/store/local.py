@@ -39,7 +39,7 @@ _NO_REGULAR_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 """How opening a name fails when there is nothing, a folder or a symbolic link in its place."""
 
 _ADVICE = {
-    errno.ENOSPC: "free some space, or run `gc`",
+    errno.ENOSPC: "free some space; `cache/` and `trash/` in the store may go",
     errno.EDQUOT: "free some space, or have the quota raised",
     errno.EFBIG: "raise the limit on file sizes (`ulimit -f`)",
     errno.EROFS: "mount the file system for writing",

@@ -6,6 +6,8 @@ before it. Nothing here knows a task or a value: a record's recipe is data.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +16,11 @@ from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDama
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
 
+log = logging.getLogger("headrace")
+
 FORMAT = b"headrace store 1\n"
 RECORD_FORMAT = 1
+_PLACE = re.compile(r"records/[^/]+/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Repository:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        self._told: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Repository({self.storage})"
@@ -139,11 +145,30 @@ class Repository:
             attempt += 1
 
     def records(self, task: str) -> Iterator[Record]:
-        """Every attempt of every action of a task, in no order that means anything."""
+        """Every attempt of every action of a task, in no order that means anything.
+
+        What is damaged is told and left out: one file does not stand in the way of all others.
+        """
         for name in self.storage.list(f"records/{task}/"):
-            _, _, _, key, attempt = name.split("/")
-            data = self.storage.read(name)
-            yield _parse_record(data, Digest(f"sha256:{key}"), int(attempt), name)
+            try:
+                yield self._read_record(name)
+            except FileNotFoundError:  # set aside meanwhile
+                continue
+            except RecordDamaged as error:
+                self.tell(error)
+
+    def tell(self, damage: RecordDamaged) -> None:
+        """Warn of a damaged record, once: many ask for it."""
+        if str(damage) not in self._told:
+            self._told.add(str(damage))
+            log.warning("%s", damage)
+
+    def _read_record(self, name: str) -> Record:
+        """A record in its place, whichever that is."""
+        found = _PLACE.fullmatch(name)
+        if found is None:
+            raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
+        return _parse_record(self.storage.read(name), Digest(f"sha256:{found[1]}"), int(found[2]), name)
 
     def tasks(self) -> list[str]:
         """The families that have records."""
@@ -198,6 +223,7 @@ _FIELDS = {
     "format", "key", "attempt", "recipe", "outputs", "rows", "reason", "environment", "run",
     "started_at", "seconds",
 }  # fmt: skip
+_RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
 
 
 def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
@@ -207,6 +233,8 @@ def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
             raise ValueError("its fields are not those of a record")
         if (body["format"], body["key"], body["attempt"]) != (RECORD_FORMAT, key, attempt):
             raise ValueError("it names another format, key or attempt than its place does")
+        if set(body["recipe"]) != _RECIPE or not isinstance(body["recipe"]["inputs"], dict):
+            raise ValueError("its recipe's fields are not those of an action")
         for out in body["outputs"].values():
             Digest(out["digest"]), Digest(out["blob"]), int(out["size_bytes"]), str(out["codec"])
         if "value" not in body["outputs"]:

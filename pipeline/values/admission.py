@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SEMANTICS = 1
 """Raised when the same rows would be judged otherwise, here, in `conversion` or in
 `faults`: it is part of a source's action key."""
+STANDS_ON = ("numpy", "pyarrow")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 _UNPARSABLE = "unparsable line"
 _EXAMPLES = 3

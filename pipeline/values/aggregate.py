@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when a summary of the same rows changes; it enters the keys."""
+STANDS_ON = ("pipeline.values.relational",)
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 
 class Aggregate(ABC):

@@ -8,7 +8,6 @@ the budget and the model card: text and skops, nothing that runs when it is read
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +59,8 @@ class Bundle:
         try:
             packed = parse_json(data)
             files = {name: base64.b64decode(text, validate=True) for name, text in packed["files"].items()}
-            return cls(packed["model"], files)
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+            if packed["format"] != FORMAT or set(files) != set(FILES):
+                raise ValueError(f"expected the format {FORMAT!r} and the files {', '.join(FILES)}")
+            return cls(str(packed["model"]), files)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleDamaged(f"found bytes that are no bundle: {error}") from None

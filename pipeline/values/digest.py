@@ -85,7 +85,7 @@ def canonical_json(value: object) -> bytes:
     `TypeError` for what isn't JSON, such as a key that isn't text.
     """
     _require_text_keys(value)
-    return _JSON.encode(value).encode() + b"\n"
+    return _encoded(value)
 
 
 def parse_json(data: bytes) -> Any:
@@ -96,7 +96,7 @@ def parse_json(data: bytes) -> Any:
     """
     try:
         value = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        canonical = canonical_json(value)
+        canonical = _encoded(value)
     except RecursionError:
         raise ValueError("found JSON that is nested too deeply to be one of ours") from None
     if canonical != data:
@@ -223,6 +223,10 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
 }
 
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _encoded(value: object) -> bytes:
+    return _JSON.encode(value).encode() + b"\n"
 
 
 def _require_text_keys(value: object) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raised when the same bytes would read as another table: it is part of a source's action key."""
+STANDS_ON = ("pyarrow",)
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 _WELL_QUOTED = re.compile(r'(?:[^",]*|"(?:[^"]|"")*")(?:,(?:[^",]*|"(?:[^"]|"")*"))*')
 _BLOCK_BYTES = 1 << 30  # Arrow wants a row inside one block, and a block below 2 GiB

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import TypeGuard
 
 from pipeline.values.digest import Digest, digest_value
 
@@ -35,6 +36,9 @@ class Interval:
     stop: date
 
     def __post_init__(self) -> None:
+        for end in (self.start, self.stop):
+            if not is_day(end):
+                raise ValueError(f"an interval is of days, and {end!r} is none: give datetime.date")
         if self.start > self.stop:
             raise ValueError(f"the interval {self.start}..{self.stop} stops before it starts")
 
@@ -48,7 +52,7 @@ class Interval:
         return (self.start + timedelta(days=n) for n in range(len(self)))
 
     def __contains__(self, day: object) -> bool:
-        return isinstance(day, date) and self.start <= day < self.stop
+        return is_day(day) and self.start <= day < self.stop
 
     def months(self) -> list[Interval]:
         """The whole months within."""
@@ -95,6 +99,11 @@ class Window:
         if not len(dates):
             return dates
         return Interval(self.before(dates.start).start, self.before(dates.stop - timedelta(1)).stop)
+
+
+def is_day(value: object) -> TypeGuard[date]:
+    """Whether a value is a calendar day. A moment is none, though to Python it is a date: it has a time."""
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def parse_interval(text: str, today: date, landed: Callable[[], date]) -> Interval:

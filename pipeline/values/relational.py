@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when a result changes for the same rows; it enters the keys."""
+STANDS_ON = ("pipeline.values.table", "numpy", "pyarrow")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 _NONE = -1  # the code of a key that holds a null, and the number of no row
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when `digest_table` or the bytes' meaning changes; it enters the keys."""
+STANDS_ON = ("numpy", "pyarrow")
+"""What its answers depend on besides, ours and others'; each enters the keys."""
 
 _ROW_GROUP_ROWS = 1 << 20
 _ZSTD_LEVEL = 3

@@ -1,0 +1,49 @@
+"""Making a value again whose bytes are lost or damaged, in the middle of whatever found that out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from pipeline.build import run
+from pipeline.build.engine import Engine
+from pipeline.build.outcome import Outcome, State
+from pipeline.build.session import Session
+from pipeline.clock import stopwatch
+from pipeline.errors import NotReproducible, StoreError
+
+if TYPE_CHECKING:
+    from pipeline.build.task import Stage
+
+log = logging.getLogger("headrace")
+
+
+def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome:
+    """One partition's value, built again, and nothing else of its stage."""
+    log.warning("%s %s: its blob is lost or damaged; building it again", task.task_family, label)
+    began = stopwatch()
+    _settle_inputs(session, task)
+    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
+    task.settle(engine)
+    healed = engine.healed or Outcome(State.UNKNOWN, cause="what it was made from has changed")
+    healing = f"{task.task_id}-{label}"
+    run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)
+    if healed.state is not State.DONE:
+        raise StoreError(f"{task.task_family} {label} is lost and can't be built: {healed.cause}")
+    if healed.digest != outcome.digest:
+        raise NotReproducible(
+            f"{task.task_family} {label} was lost, and building it again made another value; "
+            f"what depends on it is built from the new one by the next run"
+        )
+    return healed
+
+
+def _settle_inputs(session: Session, task: Stage) -> None:
+    """Settle those inputs of which no cache holds the outcomes any more.
+
+    The stage itself is up to date, and so no run looks at what lies above it.
+    """
+    for above in (entry.task for entry in task.inputs.values()):
+        if above.resolve(session) is None:
+            _settle_inputs(session, above)
+            above.bring_up_to_date(session, Engine(session, above.task_family))

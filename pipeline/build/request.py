@@ -1,0 +1,67 @@
+"""What is seen to before a task is asked for: that it, and all that it needs, can be asked.
+
+Luigi takes whatever goes wrong while it asks for a scheduling error, and goes on with the tasks that are
+left. What is wrong with a declaration or a configuration is found here, before it asks, and ends the run with
+its own words and exit code.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from typing import TYPE_CHECKING
+
+from luigi.interface import core
+
+from pipeline.build import messages
+from pipeline.errors import ConfigurationError
+from pipeline.values.partition import Interval
+
+if TYPE_CHECKING:
+    from pipeline.build.task import Stage
+
+_PARALLEL = (
+    "Luigi is to schedule in parallel: each task would be asked in a process of its own, where none knows "
+    "what the others found. Leave out --parallel-scheduling or [core] parallel_scheduling: a stage is one "
+    "task, so there is nothing to gain"
+)
+
+_sound: set[tuple[int, str]] = set()
+"""The requested tasks that were seen to, each in its process."""
+
+
+def require_serial() -> None:
+    """See that Luigi schedules in one process; asked when a task comes to be, before it has made others."""
+    if core.parallel_scheduling.task_value("core", "parallel_scheduling"):
+        raise ConfigurationError(_PARALLEL)
+
+
+def require_sound(task: Stage) -> None:
+    """See that a requested task can be asked; ConfigurationError or TaskError says what is in the way."""
+    from pipeline.build.plan import upstream_first
+
+    for name, value in task.param_kwargs.items():
+        if isinstance(value, Interval) and not len(value):
+            raise ConfigurationError(
+                f"{task.task_family}: {name} is {value}, which holds no day, since the stop is excluded: "
+                f"give at least one"
+            )
+    try:
+        for _ in upstream_first(task):
+            pass
+    except Exception as error:
+        meaning = messages.meaning(error)
+        if meaning is None or meaning is error:
+            raise
+        raise meaning from error
+    _sound.add((os.getpid(), task.task_id))
+
+
+def require_one_process(task_id: str) -> None:
+    """See that a task is not asked in a process of Luigi's pool, which a program can have without an option.
+
+    Luigi validates a task in its own process. One that was not, in a process that belongs to a pool, is asked
+    in parallel.
+    """
+    if multiprocessing.current_process().daemon and (os.getpid(), task_id) not in _sound:
+        raise ConfigurationError(_PARALLEL)

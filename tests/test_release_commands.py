@@ -1,0 +1,298 @@
+"""`promote`, `rollback`, `history`, `publish` and `card`: what they say, and how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+from pipeline.release import configured, signed
+from pipeline.release.registry import Registry
+from pipeline.values.digest import Digest
+from tests import factory
+from tests.factory import SHIP, improve, spoil
+from tests.world import World
+
+ALIAS = "breakage"
+Ask = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A factory whose second model is better, and waits for a person. Copy it to change anything."""
+    folder = tmp_path_factory.mktemp("factory") / "shipped"
+    world = factory.open_factory(folder)
+    try:
+        world.built(SHIP)
+        world.set("headrace", "promotion", "manual")
+        improve(world)
+        world.built(SHIP)
+    finally:
+        world.close()
+    return folder
+
+
+@pytest.fixture
+def plant(shipped: Path, tmp_path: Path) -> Iterator[World]:
+    world = factory.copied(shipped, tmp_path / "factory")
+    world.set("headrace", "promotion", "manual")
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def ask(plant: World, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Type a command as a new process; what it prints."""
+
+    def run(*words: str, expect: int = 0) -> str:
+        plant.forget()
+        plant.session()
+        capsys.readouterr()
+        code = cli.main([words[0], "--module", "factory.tasks", *words[1:]])
+        said = capsys.readouterr()
+        assert code == expect, said.err
+        return said.out if code == 0 else said.err
+
+    return run
+
+
+def registry(world: World) -> Registry:
+    world.session()
+    return configured.registry()
+
+
+def bundles(world: World) -> list[Digest]:
+    """The first model's bundle, and the second's."""
+    first = registry(world).history(ALIAS)[0].bundle
+    [second] = {name.split("/")[1] for name in world.online.list("bundles")} - {first.hex}
+    return [first, Digest(f"sha256:{second}")]
+
+
+# promote
+
+
+def test_promote_lets_a_bundle_serve_and_says_so(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+
+    said = ask("promote", ALIAS, second.short, "--why", "reviewed --by us")
+
+    made = registry(plant).history(ALIAS)[-1]
+    assert (made.number, made.bundle, made.why, made.is_automatic) == (2, second, "reviewed --by us", False)
+    assert said == f"breakage: generation 2 serves the bundle {second.short} ({made.who}: {made.why})\n"
+
+
+def test_promote_in_json_is_the_generation(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+
+    made = json.loads(ask("promote", ALIAS, second, "--why", "reviewed", "--json"))
+
+    assert made["bundle"] == second
+    assert (made["alias"], made["number"], made["step"]) == (ALIAS, 2, "promote")
+
+
+def test_promote_refuses_what_the_gate_refused(plant: World, ask: Ask) -> None:
+    sound = {bundle.hex for bundle in bundles(plant)}
+    spoil(plant)
+    plant.run(SHIP)
+    [worse] = {name.split("/")[1] for name in plant.online.list("bundles")} - sound
+
+    said = ask("promote", ALIAS, worse[:12], "--why", "anyhow", expect=30)
+
+    assert said.startswith(f"headrace promote: the gate refused the bundle {worse[:12]}: roc_auc: ")
+    assert len(registry(plant).history(ALIAS)) == 1
+
+
+# rollback
+
+
+def test_rollback_gives_back_what_served_and_names_what_cron_will_not_do(plant: World, ask: Ask) -> None:
+    first, second = bundles(plant)
+    ask("promote", ALIAS, second, "--why", "reviewed")
+
+    said = ask("rollback", ALIAS, "--why", "too many alarms").splitlines()
+
+    before, now = registry(plant).history(ALIAS)[-2:]
+    assert now.bundle == first
+    assert said[0].startswith(f"breakage: generation 3 serves the bundle {first.short} again (")
+    assert said[1] == (
+        f"no run promotes the model {before.model.short} of generation 2 again, "
+        f"only `headrace promote breakage {second.short} --why ...` does"
+    )
+
+
+def test_rollback_goes_to_a_bundle_that_is_named(plant: World, ask: Ask) -> None:
+    first, second = bundles(plant)
+    ask("promote", ALIAS, second, "--why", "reviewed")
+
+    made = json.loads(ask("rollback", ALIAS, "--why", "as it was", "--to", first.short, "--json"))
+
+    assert (made["bundle"], made["step"], made["number"]) == (first, "rollback", 3)
+
+
+# history
+
+
+def test_history_tells_who_when_why_and_what_the_gate_said(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+    ask("promote", ALIAS, second, "--why", "reviewed")
+
+    lines = ask("history", ALIAS).splitlines()
+
+    assert lines[0] == f"breakage: 2 generations in {plant.online}"
+    newest, who, verdict = lines[1:4]
+    assert newest == (
+        f"     2  2013-06-01T00:00:00+00:00  promote   bundle {second.short}  "
+        f"model {registry(plant).history(ALIAS)[-1].model.short}  (serves now)"
+    )
+    assert re.fullmatch(r" {8}by \w+: reviewed", who)
+    assert re.fullmatch(r" {8}verdict: passed; \d+ pass; better: saves .* of loss a row, 14 days", verdict)
+    assert re.fullmatch(r" {8}by \w+ automatically: passed the gate, as the first", lines[5])
+    assert lines[6].endswith("nothing served before it")
+
+
+def test_history_without_an_alias_tells_of_each_what_serves(plant: World, ask: Ask) -> None:
+    registry(plant).promote("canary", bundles(plant)[1], "tried", 0)
+
+    lines = ask("history").splitlines()
+
+    assert [line for line in lines if not line.startswith(" ")] == [
+        f"breakage: 1 generation in {plant.online}",
+        f"canary: 1 generation in {plant.online}",
+    ]
+    assert set(json.loads(ask("history", "--json"))) == {"breakage", "canary"}
+
+
+def test_history_is_told_although_a_verdict_is_lost(plant: World, ask: Ask) -> None:
+    plant.online.delete(list(plant.online.list("verdicts")))
+
+    said = ask("history", ALIAS)
+
+    assert "passed the gate, as the first" in said
+    assert "verdict: BundleDamaged: verdicts/" in said
+
+
+def test_history_of_nothing_says_how_it_begins(plant: World, ask: Ask) -> None:
+    shutil.rmtree(plant.online.root)
+
+    assert "nothing was promoted yet" in ask("history")
+    assert ask("history", "nobody").startswith("nobody: 0 generations in ")
+    assert json.loads(ask("history", "--json")) == {}
+
+
+# publish
+
+
+def test_publish_puts_a_lost_bundle_there_again(plant: World, ask: Ask) -> None:
+    second = bundles(plant)[1]
+    shutil.rmtree(plant.online.root)
+
+    said = ask("publish", "Ship").splitlines()
+
+    assert said == [
+        f"the bundle {second.short} is in {plant.online}, signed",
+        "it has no verdict yet: running its task takes it to the gate",
+    ]
+    assert signed.read(plant.online, second, registry(plant).trust).digest == second
+    assert json.loads(ask("publish", "Ship", "--json")) == {"bundle": second, "store": str(plant.online)}
+
+
+def test_publish_needs_no_cache_and_tells_the_verdict(plant: World, ask: Ask) -> None:
+    plant.storage.delete(list(plant.storage.list("cache")))
+
+    assert ask("publish", "Ship").splitlines()[1] == "it has the verdict passed"
+
+
+# card
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What the browser was asked to open, were there one."""
+    found: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", found.append)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return found
+
+
+def test_card_names_the_file_where_there_is_no_browser(plant: World, ask: Ask, opened: list[str]) -> None:
+    first, second = bundles(plant)
+
+    for words, digest in ((["Ship"], second), ([ALIAS], first), ([second.hex[:8]], second)):
+        said = ask("card", *words)
+        path = Path(said.removeprefix("no browser is here; the card is ").rstrip())
+        assert path.name == f"card-{digest.short}.html"
+        assert "Says which parts will break." in path.read_text(encoding="utf-8")
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert opened.pop() == path.as_uri()
+
+
+def test_card_in_json_is_the_evidence(ask: Ask) -> None:
+    found = json.loads(ask("card", "Ship", "--json"))
+
+    assert found["model"] == ALIAS
+    assert found["metrics"]["metrics"]["roc_auc"]["value"] > 0.8
+
+
+def test_a_refused_candidate_has_a_card_too(plant: World, ask: Ask) -> None:
+    spoil(plant)
+    assert not plant.run(SHIP).is_complete
+
+    assert json.loads(ask("card", "Ship", "--json"))["metrics"]["metrics"]["roc_auc"]["value"] < 0.5
+
+
+# What can't be done.
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("promote breakage", 40, "the following arguments are required: bundle, --why"),
+        ("promote breakage abc", 40, "required: --why; usage: headrace promote"),
+        ("promote breakage nothing --why x", 40, "'nothing' names 0 of the 2 bundles in "),
+        ("promote Breakage {second} --why x", 40, "'Breakage' can't be an alias"),
+        ("promote breakage {second} --why= ", 40, "needs a reason: give --why"),
+        ("rollback", 40, "required: alias, --why"),
+        ("rollback breakage", 40, "required: --why"),
+        ("rollback nobody --why x", 40, "'nobody' has no generation yet"),
+        ("rollback breakage --why x", 40, "and none before it served another model"),
+        ("rollback breakage --why x --to {second}", 40, "none before it served the bundle"),
+        ("history a b", 40, "expected one alias: headrace history [ALIAS]"),
+        ("history UP", 40, "can't be an alias"),
+        ("publish", 40, "name a task, as in: headrace publish "),
+        ("publish Parts --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),
+        ("publish Ship --dates 2013-05-02-2013-06-01", 20, "has made no bundle of what is there now"),
+        ("card Learn --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),
+        ("card nobody", 40, "'nobody' names 0 of the 2 bundles in "),
+        ("card Nobody", 40, "No task Nobody"),
+    ],
+)
+def test_a_wrong_use_gets_a_plain_answer(plant: World, ask: Ask, words: str, code: int, says: str) -> None:
+    second = bundles(plant)[1]
+
+    said = ask(*[word.format(second=second.short) for word in words.split(" ") if word], expect=code)
+
+    assert said.startswith(f"headrace {words.split()[0]}: ")
+    assert says in said
+    assert len(registry(plant).history(ALIAS)) == 1
+
+
+def test_without_a_key_nothing_is_changed(plant: World, ask: Ask, tmp_path: Path) -> None:
+    second = bundles(plant)[1]
+    plant.set("headrace", "make_release_key", "false")
+    plant.set("headrace", "release_key", str(tmp_path / "absent.key"))
+
+    for words in (
+        ["promote", ALIAS, second, "--why", "x"],
+        ["rollback", ALIAS, "--why", "x"],
+        ["publish", "Ship"],
+    ):
+        assert "there is no release key at " in ask(*words, expect=40)
+    assert ask("history", ALIAS)  # to look needs none
