@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +33,8 @@ class Project:
         self.store = folder / store
         self.online = folder / online
         self.cwd = folder
-        self._temporary = tempfile.TemporaryDirectory(prefix="headrace-")  # a socket's path is short
+        self._temporary = tempfile.mkdtemp(prefix="headrace-")  # not below: a socket's path is short
+        weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
 
     @classmethod
     def example(cls, name: str, folder: Path) -> Self:
@@ -47,7 +49,7 @@ class Project:
         """
         return {
             **os.environ,
-            "TMPDIR": self._temporary.name,
+            "TMPDIR": self._temporary,
             "LUIGI_CONFIG_PATH": str(self.folder / "luigi.cfg"),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
