@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 from pipeline.values.aggregate import Aggregate
 
@@ -92,4 +91,6 @@ def _groups(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _end_of(day: date) -> datetime:
     """The midnight that ends a New York *day*; it is 23 or 25 hours long twice a year."""
+    from zoneinfo import ZoneInfo
+
     return datetime.combine(day + timedelta(days=1), time(), ZoneInfo("America/New_York"))

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline import Input, Window
 from pipeline.build import session as sessions
-from pipeline.build.plan import look, upstream_first
+from pipeline.build.plan import look
+from pipeline.build.upstream import upstream_first
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage
 from pipeline.values.digest import Digest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,10 +38,10 @@ def newest_day() -> datetime.date:
             "an interval speaks of `landed`, and no files say what that is: set [headrace] landed to "
             "their pattern, such as flights/{day}.csv"
         )
-    days = Files(pattern).days()
-    if not days:
+    newest = next(Files(pattern).newest_first(), None)
+    if newest is None:
         raise MissingData(f"nothing has landed as {Files(pattern)}; `landed` has no meaning yet")
-    return max(days)
+    return newest
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,22 @@ class Files:
 
     def days(self) -> list[datetime.date]:
         """The days for which there is a file, in order; DataError where nobody can tell."""
+        return sorted(self.newest_first())
+
+    def newest_first(self) -> Iterator[datetime.date]:
+        """The same from the last one back, each read when it is asked for: names sort as their days."""
         folder, name = os.path.split(str(self))
         shape = re.compile(re.escape(name).replace(re.escape("{day}"), _DAY))
         try:
             names = os.listdir(folder)
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            return
         except OSError as error:
             raise _unreadable(folder, error) from None
-        found = (shape.fullmatch(each) for each in names)
-        return sorted(day for match in found if match and (day := _day(match[1])))
+        for each in sorted(names, reverse=True):
+            match = shape.fullmatch(each)
+            if match and (day := _day(match[1])):
+                yield day
 
 
 def _day(text: str) -> datetime.date | None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.build import session as sessions
 from pipeline.build.dataset import Dataset
-from pipeline.build.healing import heal
 from pipeline.build.outcome import Outcome, Seen, State
 from pipeline.build.session import Session
 from pipeline.errors import BlobDamaged, BlobMissing, MissingData, TaskError
@@ -80,6 +79,8 @@ def load_outcome(
     try:
         data = session.repository.read_blob(outcome.output.blob)
     except (BlobMissing, BlobDamaged):
+        from pipeline.build.healing import heal
+
         healed = heal(session, task, label, outcome)
         return load_outcome(session, task, label, healed, method)
     codec = outcome.output.codec

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.build.finder import Finder
 from pipeline.build.inputs import Input
-from pipeline.build.loading import arguments
-from pipeline.build.outcome import Outcome, Seen
-from pipeline.build.result import Made
-from pipeline.build.step import held, of_partition, rows_of, work
 from pipeline.build.task import Dated, Stage
 from pipeline.errors import TaskError
 from pipeline.values.partition import WHOLE, Window
+
+if TYPE_CHECKING:
+    from pipeline.build.finder import Finder
+    from pipeline.build.outcome import Outcome
 
 SEMANTICS = 2
 STANDS_ON = (
@@ -36,7 +33,9 @@ class Map(Dated):
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Build the days whose key has no record."""
-        return _settle(self, engine, {str(day): self.seen(engine, day) for day in self.dates})
+        from pipeline.build.step import settle
+
+        return settle(self, engine, {str(day): self.seen(engine, day) for day in self.dates})
 
 
 class Task(Stage):
@@ -50,27 +49,9 @@ class Task(Stage):
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Build the value if its key has no record."""
-        return _settle(self, engine, {WHOLE: self.seen(engine, None)})
+        from pipeline.build.step import settle
 
-
-def _settle(task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, Seen]]) -> dict[str, Outcome]:
-    decided: dict[str, Outcome] = {}
-    works = []
-    for label, seen in wanted.items():
-        outcome = engine.decide("build", label, seen)
-        if outcome is not None:
-            decided[label] = outcome
-        else:
-            works.append(work(task, engine, "build", label, seen, partial(_build, task, engine, label, seen)))
-    obtained = engine.obtain(works)
-    return {label: decided.get(label) or obtained[label] for label in wanted}
-
-
-def _build(task: Map | Task, engine: Finder, label: str, seen: Mapping[str, Seen]) -> Made:
-    values = arguments(engine.session, task, dict(seen))
-    first = next(iter(seen.values()), None)
-    rows = rows_of(first.outcomes.values()) if first else None
-    return held(task, "build", label, of_partition(task, label).build(**values), rows)
+        return settle(self, engine, {WHOLE: self.seen(engine, None)})
 
 
 class Merge(Dated):

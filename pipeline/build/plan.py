@@ -6,7 +6,7 @@ decides is the same. What depends on a value that is yet to be made is unknown u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.build.outcome import Outcome, State
 from pipeline.build.planner import Known, Place, Planner, Step
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.upstream import upstream_first
 from pipeline.errors import MissingData
 
 _SAMPLE = 50
@@ -136,17 +137,6 @@ def look(session: Session, task: Stage) -> Manifest:
             f"`{command_line(task)}` builds them"
         )
     return plan.manifest
-
-
-def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]:
-    """A task and all that it needs, each once, inputs before consumers."""
-    seen = set() if seen is None else seen
-    if task.task_id in seen:
-        return
-    seen.add(task.task_id)
-    for entry in task.inputs.values():
-        yield from upstream_first(entry.task, seen)
-    yield task
 
 
 def _seconds_each(session: Session, task: str) -> float | None:

@@ -20,8 +20,8 @@ from pipeline.build import session as sessions
 from pipeline.build.engine import Engine
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome
-from pipeline.build.plan import upstream_first
 from pipeline.build.session import Session
+from pipeline.build.upstream import upstream_first
 from pipeline.environment import describe
 from pipeline.store.local import LocalStorage
 from pipeline.values.digest import canonical_json, parse_json

@@ -38,7 +38,7 @@ def require_serial() -> None:
 
 def require_sound(task: Stage) -> None:
     """See that a requested task can be asked; ConfigurationError or TaskError says what is in the way."""
-    from pipeline.build.plan import upstream_first
+    from pipeline.build.upstream import upstream_first
 
     for name, value in task.param_kwargs.items():
         if isinstance(value, Interval) and not len(value):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from pipeline.values.codec import as_table, is_tabular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +50,8 @@ class Made:
 
 def account(result: object, rows_in: int | None) -> Made:
     """Count a build's rows; DataError where a declared account does not add up."""
+    from pipeline.values.codec import as_table, is_tabular
+
     declared = result if isinstance(result, Conserved) else Conserved(result)
     value = as_table(declared.value) if is_tabular(declared.value) else declared.value
     out = getattr(value, "num_rows", None) if declared.used is None else declared.used

@@ -11,56 +11,26 @@ import atexit
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline import errors
 from pipeline.build import failure, ledger, messages, status
 from pipeline.build import session as sessions
-from pipeline.build.engine import Report
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.request import require_one_process
 from pipeline.build.session import Session
 from pipeline.errors import HeadraceError, NotReproducible, PartitionsFailed, StoreError
 from pipeline.values.digest import canonical_json
 
+if TYPE_CHECKING:
+    from pipeline.build.engine import Report
+
 log = logging.getLogger("headrace")
 
 _ASKED, _RAN, _OVER = "asked", "ran", "over"
 _NAMED = 20
 """So many missing partitions are named to Luigi, whose summary lists them."""
-
-
-class MissingPartition(luigi.ExternalTask):
-    """A partition that should have landed: what a run that lacks only data is left waiting for."""
-
-    source = luigi.Parameter()
-    day = luigi.Parameter()
-
-    def complete(self) -> bool:
-        """Never: the run that finds it landed does not ask."""
-        return False
-
-
-class StoreUnusable(luigi.Task):
-    """What a stage is left waiting for that could not use the store: it can't be scheduled, and says why.
-
-    While a task runs, Luigi has one exit code for all that may go wrong; for this there is another.
-    """
-
-    kind = luigi.Parameter()
-    text = luigi.Parameter()
-
-    def complete(self) -> bool:
-        """Never."""
-        return False
-
-    def deps(self) -> list[luigi.Task]:
-        """The error, in the process that ends the run."""
-        error: StoreError = getattr(errors, self.kind)(self.text)
-        sessions.current().ended_by = error
-        raise error
 
 
 def asked(task_id: str, name: str) -> Session:
@@ -135,6 +105,8 @@ def broke(
     except (HeadraceError, OSError):
         pass  # the error itself says more than that this could not be kept
     if isinstance(error, StoreError):
+        from pipeline.build.waiting import StoreUnusable
+
         yield StoreUnusable(kind=type(error).__name__, text=str(error))
     elif isinstance(error, KeyboardInterrupt) and session.pid != os.getpid():
         raise SystemExit(messages.INTERRUPTED) from None
@@ -177,6 +149,8 @@ def conclude(session: Session, task_id: str) -> Iterator[Any]:
     if alarms:
         raise NotReproducible("\n  ".join(alarms))
     if failures:
+        from pipeline.build.waiting import MissingPartition
+
         yield [MissingPartition(source=f["task"], day=f["partition"]) for f in failures[:_NAMED]]
     else:
         session.requested[task_id] = _RAN

@@ -55,6 +55,8 @@ class Session:
         self.requested: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.files: dict[str, Any] = {}
+        self.landed: dict[str, Digest | None] = {}
+        """What each stage would read, as it was last looked at."""
         self._code_blobs: dict[Digest, bytes] = {}
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None

@@ -5,18 +5,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.build.action import Action
-from pipeline.build.finder import Finder, Work
 from pipeline.build.landing import Files, Fingerprints, read_whole
 from pipeline.build.outcome import Outcome, State, hole
 from pipeline.build.parameter import DaysParameter
-from pipeline.build.result import Made
 from pipeline.build.session import Session
 from pipeline.build.task import Dated
 from pipeline.errors import DataError, TaskError
-from pipeline.values.digest import Digest, digest_bytes, digest_value
+from pipeline.values.digest import Digest, canonical_json, digest_bytes
+
+if TYPE_CHECKING:
+    from pipeline.build.finder import Finder, Work
+    from pipeline.build.result import Made
 
 SEMANTICS = 1
 STANDS_ON = ("pipeline.values.admission", "pipeline.values.intake", "pipeline.values.table")
@@ -47,11 +48,9 @@ class Landed(Dated):
 
     def landed(self, session: Session) -> Digest | None:
         """The identity of all that would be read: days, their files' digests, their absences."""
-        return digest_value(
-            {
-                str(day): found if isinstance(found, str) else found.cause
-                for day, found in self.present(session).items()
-            }
+        found = self.present(session).items()
+        return digest_bytes(
+            canonical_json({str(day): each if isinstance(each, str) else each.cause for day, each in found})
         )
 
     def present(self, session: Session) -> dict[datetime.date, Digest | Outcome]:
@@ -66,6 +65,9 @@ class Landed(Dated):
 
     def read(self, engine: Finder, day: datetime.date, fingerprint: Digest) -> Work:
         """The work of reading one file."""
+        from pipeline.build.action import Action
+        from pipeline.build.finder import Work
+
         action = Action(
             self.task_family, "build", str(day), self.code(engine.session), self.parameters(str(day)),
             inputs={}, file=fingerprint,
@@ -73,6 +75,7 @@ class Landed(Dated):
         return Work(action, partial(self._read, day, fingerprint))
 
     def _read(self, day: datetime.date, fingerprint: Digest) -> Made:
+        from pipeline.build.result import Made
         from pipeline.values import admission, intake
 
         if self.contract is None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.build.action import Action
 from pipeline.build.finder import Finder, Work
-from pipeline.build.loading import aggregate_class
+from pipeline.build.loading import aggregate_class, arguments
 from pipeline.build.outcome import Outcome, Seen
 from pipeline.build.result import Made, account
 from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
-from pipeline.values.codec import is_tabular
 from pipeline.values.partition import WHOLE
 
 if TYPE_CHECKING:
+    from pipeline.build.patterns import Map, Task
     from pipeline.build.task import Stage
     from pipeline.values.contract import Contract
 
@@ -33,6 +34,27 @@ SUMMARIZE = "summarize"
 """The step, and the method, that makes an aggregate on the way to a value."""
 
 Pattern = TypeVar("Pattern", bound="Stage")
+
+
+def settle(task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, Seen]]) -> dict[str, Outcome]:
+    """Build the wanted partitions by their one step, where their inputs let them and no record stands."""
+    decided: dict[str, Outcome] = {}
+    works = []
+    for label, seen in wanted.items():
+        outcome = engine.decide("build", label, seen)
+        if outcome is not None:
+            decided[label] = outcome
+        else:
+            works.append(work(task, engine, "build", label, seen, partial(_build, task, engine, label, seen)))
+    obtained = engine.obtain(works)
+    return {label: decided.get(label) or obtained[label] for label in wanted}
+
+
+def _build(task: Map | Task, engine: Finder, label: str, seen: Mapping[str, Seen]) -> Made:
+    values = arguments(engine.session, task, dict(seen))
+    first = next(iter(seen.values()), None)
+    rows = rows_of(first.outcomes.values()) if first else None
+    return held(task, "build", label, of_partition(task, label).build(**values), rows)
 
 
 def work(
@@ -75,6 +97,8 @@ def _require_declared(task: Stage, method: str, value: object) -> None:
 
 
 def _require_kept(task: Stage, step: str, label: str, contract: Contract, value: Any) -> None:
+    from pipeline.values.codec import is_tabular
+
     if not is_tabular(value):
         raise TaskError(
             f"{task.task_family}.{step} returned {type(value).__qualname__}, and its contract is that of a "

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import luigi
 
 from pipeline.build import messages, run, status
 from pipeline.build import session as sessions
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
-from pipeline.build.engine import Engine
-from pipeline.build.finder import Finder
 from pipeline.build.inputs import Input, Inputs
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, Seen
@@ -31,6 +29,10 @@ from pipeline.errors import StoreError, TaskError
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import WHOLE
+
+if TYPE_CHECKING:
+    from pipeline.build.engine import Engine
+    from pipeline.build.finder import Finder
 
 STAGE_FORMAT = "headrace stage 2"
 _FINAL = ("run", "complete", "output", "deps", "input")
@@ -122,6 +124,8 @@ class Stage(luigi.Task):
 
     def run(self) -> Iterator[Any]:
         """Settle this stage; the requested one ends the run, and fails it if anything failed."""
+        from pipeline.build.engine import Engine
+
         session, began = sessions.current(), stopwatch()
         is_requested = self.task_id not in session.consumed
         engine = Engine(session, self.task_family, check_blobs=is_requested)
@@ -204,12 +208,17 @@ class Stage(luigi.Task):
             inputs[name] = [manifest.root, *entry.manner()]
         return digest_value(
             [STAGE_FORMAT, self.task_family, self.code(session), self.settings(), inputs,
-             self.landed(session), self.origin(session)]
+             self.fingerprint(session), self.origin(session)]
         )  # fmt: skip
 
     def is_delivered(self, manifest: Manifest) -> bool:
         """Whether the stage's effects outside the store stand; most have none."""
         return True
+
+    def fingerprint(self, session: Session) -> Digest | None:
+        """`landed` as it is now; who tells of it later in this run need not look again."""
+        session.landed[self.task_id] = self.landed(session)
+        return session.landed[self.task_id]
 
     def landed(self, session: Session) -> Digest | None:
         """The identity of what a source would read; None for what reads no files."""

@@ -26,9 +26,9 @@ from pipeline.build.command_line import command_line
 from pipeline.build.finder import Finder, Work
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
-from pipeline.build.plan import upstream_first
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.upstream import upstream_first
 from pipeline.errors import BlobDamaged, BlobMissing, HeadraceError, MissingData
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Record, Repository

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import luigi
 
-from pipeline.build.action import Action
-from pipeline.build.finder import Finder, Work
 from pipeline.build.outcome import Outcome, State
-from pipeline.build.result import Made
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.errors import HeadraceError
@@ -19,6 +16,8 @@ from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import WHOLE
 
 if TYPE_CHECKING:
+    from pipeline.build.finder import Finder
+    from pipeline.build.result import Made
     from pipeline.release.aliases import Generation
 
 SEMANTICS = 1
@@ -36,6 +35,9 @@ class Production(Stage):
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Take the bundle out of the online store, verified."""
+        from pipeline.build.action import Action
+        from pipeline.build.finder import Work
+
         generation = self._generation(engine.session)
         if isinstance(generation, Outcome):
             return {WHOLE: generation}
@@ -69,6 +71,7 @@ class Production(Stage):
         return found
 
     def _read(self, bundle: Digest) -> Made:
+        from pipeline.build.result import Made
         from pipeline.release import signed
 
         aliases = configured.aliases()

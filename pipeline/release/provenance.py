@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.build.plan import upstream_first
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.upstream import upstream_first
 from pipeline.store.repository import Record
 from pipeline.values.digest import Digest, digest_value
 
 
 def origin(session: Session, model: Stage, made: Digest | None) -> Digest:
     """The identity of what `provenance` tells: the action that made the model, and the files behind it."""
-    landed = [stage.landed(session) for stage in upstream_first(model)]
+    landed = [_landed(session, stage) for stage in upstream_first(model)]
     return digest_value([made, [each for each in landed if each is not None]])
 
 
@@ -25,7 +25,7 @@ def provenance(session: Session, model: Stage, record: Record) -> dict[str, Any]
     for stage in upstream_first(model):
         found = set(_keys(session, stage))
         keys.setdefault(stage.task_family, set()).update(found)
-        if stage.landed(session) is not None:
+        if _landed(session, stage) is not None:
             files.setdefault(stage.task_family, {}).update(_files(session, stage, found))
     return {
         "task": record.recipe["task"],
@@ -35,6 +35,11 @@ def provenance(session: Session, model: Stage, record: Record) -> dict[str, Any]
         "builds": {task: len(found) for task, found in sorted(keys.items())},
         "sources": {task: dict(sorted(found.items())) for task, found in sorted(files.items())},
     }
+
+
+def _landed(session: Session, stage: Stage) -> Digest | None:
+    known = session.landed
+    return known[stage.task_id] if stage.task_id in known else stage.fingerprint(session)
 
 
 def _keys(session: Session, stage: Stage) -> Iterator[Digest]:

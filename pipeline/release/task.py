@@ -12,9 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.build import loading
 from pipeline.build import session as sessions
-from pipeline.build.finder import Finder
 from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.patterns import Task
@@ -23,7 +21,6 @@ from pipeline.errors import AliasMoved, GateRefused, HeadraceError, TaskError
 from pipeline.model.problem import Problem
 from pipeline.release import configured, glance
 from pipeline.release.budget import Budget
-from pipeline.values.bundle import Bundle
 from pipeline.values.check import Check
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value
@@ -31,10 +28,12 @@ from pipeline.values.partition import WHOLE, Interval
 
 if TYPE_CHECKING:
     from pipeline.build.dataset import Dataset
+    from pipeline.build.finder import Finder
     from pipeline.build.task import Stage
     from pipeline.release.assemble import Evidence
     from pipeline.release.registry import Registry
     from pipeline.store.repository import Record
+    from pipeline.values.bundle import Bundle
 
 SEMANTICS = 1
 """Raise it when the same inputs make another bundle; it enters the keys."""
@@ -166,6 +165,7 @@ class Release(Task):
             self._promote(registry, bundle, verdict["champion_generation"])
 
     def _judge(self, session: Session, registry: Registry, outcome: Outcome) -> dict[str, Any]:
+        from pipeline.build import loading
         from pipeline.release import gate
 
         bundle: Bundle = loading.load_outcome(session, self, WHOLE, outcome)
