@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 use_defaults(_ROOT / "configs" / "luigi.cfg", root=_ROOT)
 
-from tasks.backtest import Backtest, MonthScores  # noqa: E402 - configured first
+from tasks.backtest import Backtest, MonthQuality, MonthScores  # noqa: E402 - configured first
 from tasks.daily import CleanFlights, CleanWeather, DailyFeatures, DelayHistory  # noqa: E402
 from tasks.release import ScoreFlights, TrainModel  # noqa: E402
 from tasks.seeds import Seeds  # noqa: E402
@@ -43,6 +43,7 @@ __all__ = [
     "Evaluate",
     "FitModel",
     "Flights",
+    "MonthQuality",
     "MonthScores",
     "Planes",
     "ScoreFlights",

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import luigi
+from luigi.util import inherits
 
 from pipeline import DatesParameter, Input, Interval, Scores, Task
 from tasks import learning
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline import Dataset, Inputs
 
-_BY = " by a model of age "
+_BY, _SCORES = " by a model of age ", "scores of "
 _METRICS = ("roc_auc", "log_loss", "calibration_error", "base_rate")
 
 
@@ -42,6 +43,19 @@ class MonthScores(Task):
         return learning.scores_by_date(model, features.table())
 
 
+@inherits(MonthScores)
+class MonthQuality(Task):
+    """How good the model of one interval is on a month, every number with its interval."""
+
+    def requires(self) -> Inputs:
+        """The month's scores."""
+        return {"scores": self.clone(MonthScores)}
+
+    def build(self, scores: Scores) -> dict[str, Any]:
+        """Estimate."""
+        return _quality(_days(scores))
+
+
 class Backtest(Task):
     """Quality by month, and by the age of the model: each month judged by the models of the months before.
 
@@ -55,41 +69,38 @@ class Backtest(Task):
     c = PENALTY
 
     def requires(self) -> Inputs:
-        """For each month, the scores of the models that were fitted up to one, two, three months earlier."""
+        """For each month, what is known of the models that were fitted one, two, three months earlier."""
         months = self.dates.months()
-        found = {}
+        found: dict[str, Input] = {}
         for index, month in enumerate(months):
             for age in range(1, self.ages + 1):
                 if (learnt := index + 1 - age) >= self.first_months:
                     train = Interval(self.dates.start, months[learnt].start)
                     scores = MonthScores(train=train, dates=month, kind=self.kind, c=self.c)
-                    found[f"{month.start:%Y-%m}{_BY}{age}"] = Input(scores, failed="skip")
+                    name = f"{month.start:%Y-%m}{_BY}{age}"
+                    found[name] = Input(scores.clone(MonthQuality), failed="skip")
+                    found[_SCORES + name] = Input(scores, failed="skip")
         return found
 
-    def build(self, **scores: Scores) -> pa.Table:
+    def build(self, **made: Any) -> pa.Table:
         """Quality with its intervals, a row for each month and age of the model, in months.
 
         The rows of "all" months compare ages over the months that a model of every age has judged.
         """
         import pyarrow as pa
 
-        judged: dict[str, dict[int, dict[date, Scores]]] = {}
-        for name, found in scores.items():
-            month, _, age = name.partition(_BY)
-            judged.setdefault(month, {})[int(age)] = _days(found)
+        rows, judged = [], dict[str, dict[int, Scores]]()
+        for name, found in made.items():
+            month, _, age = name.removeprefix(_SCORES).partition(_BY)
+            if name.startswith(_SCORES):
+                judged.setdefault(month, {})[int(age)] = found
+            else:
+                rows.append({"month": month, "age": int(age), **found})
         shared = [ages for ages in judged.values() if len(ages) == self.ages]
-        if shared:
-            judged["all"] = {
-                number: {day: each for ages in shared for day, each in ages[number].items()}
-                for number in range(1, self.ages + 1)
-            }
-        return pa.Table.from_pylist(
-            [
-                {"month": month, "age": number, **_quality(days)}
-                for month, ages in sorted(judged.items())
-                for number, days in sorted(ages.items())
-            ]
-        )
+        for number in range(1, self.ages + 1) if shared else ():
+            together = {day: each for ages in shared for day, each in _days(ages[number]).items()}
+            rows.append({"month": "all", "age": number, **_quality(together)})
+        return pa.Table.from_pylist(sorted(rows, key=lambda row: (row["month"], row["age"])))
 
 
 def _days(scores: Scores) -> dict[date, Scores]:
