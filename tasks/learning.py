@@ -87,11 +87,11 @@ def score(production: Bundle, features: pa.Table) -> pa.Table:
     import pyarrow as pa
     from threadpoolctl import threadpool_limits
 
-    from pipeline.release.served import load
+    from pipeline.release.served import proven
 
     serving = production.json("serving.json")
     with threadpool_limits(1):
-        probability = load(production).predict(features)
+        probability = proven(production).predict(features)
     named = features.select(["date", "carrier", "flight", "origin", "dest", "scheduled_at"])
     added = {
         "late_probability": probability,

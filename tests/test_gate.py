@@ -131,6 +131,18 @@ def test_a_champion_that_cannot_be_read_leaves_the_decision_to_a_person(at: Cand
     assert found["champion"] == "warn"
 
 
+def test_a_champion_that_does_not_replay_here_is_no_measure(at: Candidates) -> None:
+    golden = at.champion.json("golden.json")
+    golden["predictions"][3] += 1e-3
+    at.champion = released.with_json(at.champion, "golden.json", golden)
+    at.registry.publish(at.champion)
+
+    found = at.findings(at.sound)
+
+    assert not failed(found)
+    assert found["champion"] == "warn"
+
+
 def test_a_model_that_answers_otherwise_than_the_champion_breaks_its_contract(
     at: Candidates, models: Mapping[str, Any]
 ) -> None:
@@ -313,6 +325,13 @@ def test_what_time_and_memory_alone_spoke_against_is_tried_again_against_the_sam
     assert (first["status"], gate.is_final(first)) == ("refused", False)
     assert (again["status"], gate.is_final(again)) == ("passed", True)
     assert again["champion_generation"] == first["champion_generation"] == 1
+
+
+def test_other_bounds_are_judged_by_again(at: Candidates) -> None:
+    verdict = judge(at, at.sound)
+
+    assert gate.is_final(verdict)
+    assert not gate.is_final(verdict, (Check("roc_auc", low=0.99),))
 
 
 def test_what_a_check_of_the_model_refused_is_not_tried_again(

@@ -243,3 +243,17 @@ def test_without_that_rule_an_older_copy_would_serve(
 
     assert reader.refresh()
     assert reader.predict(ROWS).generation == 1
+
+
+def test_a_store_that_was_put_back_and_went_on_otherwise_is_not_followed_in_silence(
+    registry: Registry, tmp_path: Path
+) -> None:
+    promoted(registry, second())
+    reader = Reader(registry.storage, ALIAS, registry.trust, tmp_path / "home", poll_s=None)
+    registry.storage.delete([place_of(ALIAS, 2)])
+    promoted(registry, released.small(0.01))
+
+    assert not reader.refresh()
+    assert reader.serving.bundle == second().digest
+    assert "generation 2" in (reader.trouble or "")
+    assert "went on otherwise" in (reader.trouble or "")

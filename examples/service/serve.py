@@ -26,4 +26,6 @@ def main(store: str, trust: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python serve.py STORE TRUSTED_KEYS")
     main(*sys.argv[1:])

@@ -20,4 +20,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     if json:
         yield canonical_json(asdict(made)).decode().rstrip()
         return
+    if newest is None:
+        others = ", ".join(name for name in registry.aliases() if name != made.alias)
+        yield f"{made.alias} is a new alias; there was {others or 'none'} before"
     yield f"{made.alias}: generation {made.number} serves the bundle {bundle.short} ({made.who}: {made.why})"

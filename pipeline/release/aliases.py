@@ -21,6 +21,7 @@ Step = Literal["promote", "rollback"]
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_BYTES = 1 << 20
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,15 @@ class Aliases:
         return sorted(name for name in found if _ALIAS.fullmatch(name))
 
     def find(self, prefix: str) -> Digest:
-        """The bundle whose digest begins with some hexadecimal digits."""
+        """The bundle whose digest begins with some hexadecimal digits, six or more: fewer may be a number."""
         wanted = prefix.removeprefix("sha256:")
+        if len(wanted) < _DIGITS:
+            raise ConfigurationError(
+                f"{prefix!r} is not a bundle: name it by {_DIGITS} or more of its digits, which "
+                f"`headrace history` shows"
+            )
         found = {name.split("/")[1] for name in self.storage.list("bundles")}
-        matching = sorted(hexes for hexes in found if wanted and hexes.startswith(wanted))
+        matching = sorted(hexes for hexes in found if hexes.startswith(wanted))
         if len(matching) != 1:
             raise ConfigurationError(
                 f"{prefix!r} names {len(matching)} of the {len(found)} bundles in {self.storage}"

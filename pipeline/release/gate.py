@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.clock import stopwatch
 from pipeline.environment import describe
 from pipeline.errors import HeadraceError
-from pipeline.release import signed, trial
+from pipeline.release import glance, signed, trial
 from pipeline.release.aliases import Generation
 from pipeline.release.budget import MEASURED
 from pipeline.release.registry import Registry
@@ -68,6 +68,7 @@ def judge(
         "alias": alias,
         "champion": champion.bundle if champion else None,
         "champion_generation": champion.number if champion else 0,
+        "terms": glance.terms(checks),
         "status": status,
         "why": [f"{outcome.name}: {outcome.why}" for outcome in outcomes if outcome.status != "pass"],
         "outcomes": [asdict(outcome) for outcome in outcomes],
@@ -137,10 +138,14 @@ def _status(outcomes: Sequence[Outcome]) -> Status:
     return "held" if "warn" in worst else "passed"
 
 
-def is_final(verdict: Mapping[str, Any]) -> bool:
-    """Whether a trial would find the same again; what time and memory alone spoke against may be tried."""
+def is_final(verdict: Mapping[str, Any], checks: Sequence[Check] = ()) -> bool:
+    """Whether a trial would find the same again.
+
+    Not by other bounds; and not where time, memory or damage in the store alone spoke against.
+    """
     failed = {outcome["name"] for outcome in verdict["outcomes"] if outcome["status"] == "fail"}
-    return not failed or not failed <= {_TRIAL, *MEASURED}
+    is_chance = bool(failed) and failed <= {_TRIAL, "files", "signature", *MEASURED}
+    return not is_chance and verdict.get("terms") == glance.terms(checks)
 
 
 def refusals(verdict: Mapping[str, Any]) -> str:

@@ -5,10 +5,16 @@ Who could forge what is read here could make a run do less, but no service serve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.store.storage import Storage
-from pipeline.values.digest import Digest, parse_json
+from pipeline.values.check import Check
+from pipeline.values.digest import Digest, digest_value, parse_json
+
+GATE = 1
+"""Raise it when the gate judges the same candidate otherwise: what was judged before is judged again."""
 
 
 def verdict_name(storage: Storage, bundle: Digest) -> str | None:
@@ -29,6 +35,11 @@ def verdict(storage: Storage, bundle: Digest) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def terms(checks: Sequence[Check]) -> Digest:
+    """What a verdict is by: the bounds that a release declares, and the way in which the gate judges."""
+    return digest_value([GATE, [asdict(check) for check in checks]])
 
 
 def has_moved(storage: Storage, alias: str, generation: object) -> bool:

@@ -14,8 +14,8 @@ from pipeline.values.digest import Digest, digest_value
 
 def origin(session: Session, model: Stage, made: Digest | None) -> Digest:
     """The identity of what `provenance` tells: the action that made the model, and the files behind it."""
-    landed = [_landed(session, stage) for stage in upstream_first(model)]
-    return digest_value([made, [each for each in landed if each is not None]])
+    behind = [[stage.task_family, _landed(session, stage)] for stage in upstream_first(model)]
+    return digest_value([made, behind])
 
 
 def provenance(session: Session, model: Stage, record: Record) -> dict[str, Any]:

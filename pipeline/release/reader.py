@@ -173,14 +173,19 @@ class Reader:
                 f"before: it is away, or an older copy of the store; bring the right one back. If this is "
                 f"the right one, empty {home.storage} and start again"
             )
-        if not found or (now and found[-1].number == now.generation.number):
+        if not found or (now and found[-1] == now.generation):
             return None
         newest = found[-1]
+        if now and newest.number == now.generation.number:
+            raise BundleDamaged(
+                f"generation {newest.number} of {self.alias!r} in {online.storage} is another than the one "
+                f"that serves: the store was put back and went on otherwise; start again to take it as it is"
+            )
         self._remember(newest.number)
         if (kept := self._kept(newest)) is not None:
-            return _Serving(newest, _load(kept))
+            return _Serving(newest, served.proven(kept))
         bundle, signature = signed.take(online.storage, newest.bundle, online.trust)
-        model = now.model if now and now.generation.bundle == newest.bundle else _load(bundle)
+        model = now.model if now and now.generation.bundle == newest.bundle else served.proven(bundle)
         self._keep(newest, bundle, signature)
         return _Serving(newest, model)
 
@@ -246,7 +251,7 @@ class Reader:
         try:
             [generation] = self._home.following(self.alias, number - 1)
             bundle = signed.read(self._home.storage, generation.bundle, self._home.trust)
-            return _Serving(generation, _load(bundle))
+            return _Serving(generation, served.proven(bundle))
         except Exception as lost:
             log.error("%s: nor can the copy at home be served: %s: %s", self.alias, type(lost).__name__, lost)
             raise error from lost
@@ -260,12 +265,6 @@ def _import_libraries() -> None:
     """
     with suppress(ImportError):  # loading says what is missing
         from skops import io  # noqa: F401
-
-
-def _load(bundle: Bundle) -> served.Served:
-    model = served.load(bundle)
-    served.prove(model, bundle)
-    return model
 
 
 def _trusted(path: str | Path | None) -> Path:

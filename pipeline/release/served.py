@@ -71,6 +71,13 @@ def load(bundle: Bundle) -> Served:
         raise BundleDamaged(f"the bundle {bundle.digest.short} can't be loaded: {error}") from error
 
 
+def proven(bundle: Bundle) -> Served:
+    """The model of a verified bundle, which answers as it did when it was released."""
+    found = load(bundle)
+    prove(found, bundle)
+    return found
+
+
 def prove(served: Served, bundle: Bundle) -> None:
     """Raise `NotReplayed` unless the model predicts its golden rows as it did when it was released."""
     try:

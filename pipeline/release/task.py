@@ -132,6 +132,8 @@ class Release(Task):
         verdict = glance.verdict(online, bundle)
         if verdict is None:
             return "not at the gate yet"
+        if verdict and verdict.get("terms") != glance.terms(self.checks):
+            return "judged by other bounds before"
         if verdict.get("status") == "refused":
             return "the gate refused it before"
         if verdict and (verdict["status"] != "passed" or not configured.is_automatic()):
@@ -157,7 +159,7 @@ class Release(Task):
 
         registry = configured.registry()
         found = registry.verdict(bundle)
-        is_judged = found is not None and gate.is_final(found[1])
+        is_judged = found is not None and gate.is_final(found[1], self.checks)
         verdict = found[1] if found and is_judged else self._judge(session, registry, outcome)
         if verdict["status"] == "refused":
             raise GateRefused(f"the gate refused the bundle {bundle.short}: {gate.refusals(verdict)}")
