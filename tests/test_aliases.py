@@ -112,7 +112,10 @@ def test_a_bundle_is_found_by_its_first_digits(registry: Registry) -> None:
     digest = released.small().digest
 
     assert registry.find(digest.hex[:6]) == registry.find(digest) == digest
-    for wrong in ("", "sha256:", "nothing", digest.hex[1:]):
+    for number in ("", "sha256:", "2", digest.hex[:5]):
+        with pytest.raises(ConfigurationError, match="is not a bundle: name it by 6 or more"):
+            registry.find(number)
+    for wrong in ("nothing", digest.hex[1:]):
         with pytest.raises(ConfigurationError, match="names 0 of the 2 bundles in "):
             registry.find(wrong)
 
