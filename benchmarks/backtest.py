@@ -34,8 +34,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         mill = Worked(Path(folder))
         mill.land()
-        mill.run(*_job("DailyFeatures", AFTER))
-        mill.run(*_job("Backtest", BEFORE))
+        mill.run(*_job("tasks", "DailyFeatures", AFTER))
+        mill.run(*_job("tasks.backtest", "Backtest", BEFORE))
         before = mill.store.rename(mill.folder / "before")
         bare = ("python", "-m", "benchmarks.month", str(mill.folder / "given.json"))
 
@@ -43,12 +43,12 @@ def main() -> int:
             shutil.rmtree(mill.store, ignore_errors=True)
             shutil.copytree(before, mill.store)
             os.sync()  # or the run would wait until the copy is on disk
-            return mill.seconds(*_job("Backtest", AFTER))
+            return mill.seconds(*_job("tasks.backtest", "Backtest", AFTER))
 
         one_more()  # compiled from here on
         _tell(mill)
         _agree(mill, mill.run(*bare))
-        again_s = mill.seconds(*_job("Backtest", AFTER))
+        again_s = mill.seconds(*_job("tasks.backtest", "Backtest", AFTER))
         ours, theirs = in_turns([one_more, lambda: mill.seconds(*bare)], ROUNDS)
     ratio = spread(our / their for our, their in zip(ours, theirs, strict=True))
     return keep(
@@ -59,8 +59,8 @@ def main() -> int:
     )
 
 
-def _job(task: str, dates: str) -> tuple[str, ...]:
-    return ("luigi", "--module", "tasks", task, "--dates", dates)
+def _job(module: str, task: str, dates: str) -> tuple[str, ...]:
+    return ("luigi", "--module", module, task, "--dates", dates)
 
 
 def _tell(mill: Worked) -> None:

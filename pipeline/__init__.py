@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from pipeline.release.production import Production
     from pipeline.release.reader import Reader
     from pipeline.release.task import Release
-    from pipeline.values.aggregate import Aggregate, Moments, Tally
+    from pipeline.values.aggregate import Aggregate
     from pipeline.values.bundle import Bundle
     from pipeline.values.check import Check
     from pipeline.values.contract import Column, Contract
+    from pipeline.values.moments import Moments
     from pipeline.values.partition import Interval, Window
+    from pipeline.values.tally import Tally
 
 _HOME = {
     "Scores": "pipeline.model.scores",
@@ -61,10 +63,10 @@ _HOME = {
     "Interval": "pipeline.values.partition",
     "Map": "pipeline.build.patterns",
     "Merge": "pipeline.build.patterns",
-    "Moments": "pipeline.values.aggregate",
+    "Moments": "pipeline.values.moments",
     "Snapshot": "pipeline.build.sources",
     "Source": "pipeline.build.sources",
-    "Tally": "pipeline.values.aggregate",
+    "Tally": "pipeline.values.tally",
     "Task": "pipeline.build.patterns",
     "Window": "pipeline.values.partition",
     "load": "pipeline.build.loading",

@@ -15,7 +15,8 @@
                                                                                  bundle, gate, alias
 
 Tasks say what they need and call pure functions beside them: `cleaning`, `delays`, `features`, `learning`.
-`luigi --module tasks TrainModel` runs it all; `configs/luigi.cfg` says over which days.
+`luigi --module tasks TrainModel` runs it all; `configs/luigi.cfg` says over which days. What is asked
+now and then is imported then: `luigi --module tasks.backtest Backtest`, `luigi --module tasks.seeds Seeds`.
 """
 
 from pathlib import Path
@@ -26,15 +27,17 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 use_defaults(_ROOT / "configs" / "luigi.cfg", root=_ROOT)
 
-from tasks.backtest import Backtest, MonthQuality, MonthScores  # noqa: E402 - configured first
-from tasks.daily import CleanFlights, CleanWeather, DailyFeatures, DelayHistory  # noqa: E402
+from tasks.daily import (  # noqa: E402 - configured first
+    CleanFlights,
+    CleanWeather,
+    DailyFeatures,
+    DelayHistory,
+)
 from tasks.release import ScoreFlights, TrainModel  # noqa: E402
-from tasks.seeds import Seeds  # noqa: E402
 from tasks.sources import Flights, Planes, Weather  # noqa: E402
 from tasks.training import DailyScores, Evaluate, FitModel  # noqa: E402
 
 __all__ = [
-    "Backtest",
     "CleanFlights",
     "CleanWeather",
     "DailyFeatures",
@@ -43,11 +46,8 @@ __all__ = [
     "Evaluate",
     "FitModel",
     "Flights",
-    "MonthQuality",
-    "MonthScores",
     "Planes",
     "ScoreFlights",
-    "Seeds",
     "TrainModel",
     "Weather",
 ]

@@ -18,8 +18,10 @@ import pytest
 import pipeline
 import tasks
 from pipeline.model.scores import Scores
-from pipeline.values.aggregate import Aggregate, Moments, Tally, merge_all
+from pipeline.values.aggregate import Aggregate, merge_all
 from pipeline.values.digest import canonical_json, parse_json
+from pipeline.values.moments import Moments
+from pipeline.values.tally import Tally
 from tasks.delays import OVERALL, DelayCounts
 
 Rows = list[dict[str, Any]]

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 
 from pipeline.errors import DataError
-from pipeline.values.aggregate import Aggregate, Moment, Moments, Tally, merge_all
+from pipeline.values.aggregate import Aggregate, merge_all
+from pipeline.values.moments import Moment, Moments
+from pipeline.values.tally import Tally
 from tests import aggregate_suite as suite
 from tests.strategies import reproducible, row_sets
 
@@ -86,8 +88,8 @@ DAY = pa.table(
 
 
 def test_golden() -> None:
-    assert Tally.of(DAY, ["carrier"], ["late"]).digest().short == "1f9eae7d7ed5"
-    assert Moments.of(DAY, ["delay"]).digest().short == "f867198548f5"
+    assert Tally.of(DAY, ["carrier"], ["late"]).digest().short == "119d1c9fb943"
+    assert Moments.of(DAY, ["delay"]).digest().short == "28d6adec7824"
 
 
 def test_booleans_add_up_and_dates_are_keys() -> None:

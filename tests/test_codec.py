@@ -12,8 +12,8 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier  # noqa: TID253
 
 from pipeline.errors import FormatMismatch
-from pipeline.values.aggregate import Tally
 from pipeline.values.codec import decode, encode
+from pipeline.values.tally import Tally
 from tests.mill import ROOT
 
 TABLE = pa.table({"shop": ["a", "b"], "amount": [1, None]})

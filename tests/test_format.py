@@ -157,7 +157,7 @@ def test_an_aggregates_digest_is_that_of_its_class_and_state(store: Path) -> Non
         if out["codec"] == "aggregate/1":
             blob = out["blob"].removeprefix("sha256:")
             state = json.loads((store / "blobs" / "sha256" / blob[:2] / blob[2:]).read_bytes())
-            assert digest(["pipeline.values.aggregate.Tally", state]) == out["digest"]
+            assert digest(["pipeline.values.tally.Tally", state]) == out["digest"]
 
 
 def test_the_worked_digest_of_the_page_is_right() -> None:

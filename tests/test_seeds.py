@@ -15,6 +15,7 @@ from pipeline.errors import DataError
 from pipeline.model import seeds
 from pipeline.model.problem import Problem
 from pipeline.model.seeds import Spread
+from tasks.seeds import Seeds
 from tests import flight_days
 
 PROBLEM = Problem("came", threshold=0.5)
@@ -142,7 +143,7 @@ def test_the_seed_reaches_what_draws_random_numbers(kind: str, draws: bool) -> N
 
 
 def test_each_seed_is_a_fit_of_its_own_and_the_first_is_that_of_everything_else() -> None:
-    task = tasks.Seeds(dates="2013", seeds=3, kind="boosting")
+    task = Seeds(dates="2013", seeds=3, kind="boosting")
     fits = {name: entry.task for name, entry in task.inputs.items() if name != "features"}
 
     assert [each.settings()["seed"] for each in fits.values()] == ["0", "1", "2"]
@@ -157,7 +158,7 @@ def test_the_task_reports_on_the_held_out_days() -> None:
     model = learning.fit(table)
     held_out = Dataset({flight_days.ORDINARY: lambda: table})
 
-    found = tasks.Seeds(dates="2013-01", kind="linear").build(held_out, one=model, other=model)
+    found = Seeds(dates="2013-01", kind="linear").build(held_out, one=model, other=model)
 
     assert (found["fits"], found["rows"]) == (2, table.num_rows)
     assert found["churn"]["max"] == 0.0

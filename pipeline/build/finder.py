@@ -6,8 +6,7 @@ The engine finds before it builds, and a plan finds and builds nothing: both dec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.build import reason
 from pipeline.build.action import Action
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from pipeline.build.session import Session
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """An action, and the pure call that makes its value."""
 
     action: Action

@@ -8,7 +8,6 @@ that damage is seen by whoever reads on. It is an accelerator, always deletable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from pipeline.build.outcome import How, Outcome, Output, State, is_complete
@@ -56,7 +55,7 @@ class Manifest:
 
     def as_found(self) -> Manifest:
         """The same, as a later run sees it: nothing was built or cut off."""
-        outcomes = {k: replace(outcome, how=How.FOUND) for k, outcome in self.outcomes.items()}
+        outcomes = {k: outcome._replace(how=How.FOUND) for k, outcome in self.outcomes.items()}
         return Manifest(self.root, self.complete, lambda: outcomes)
 
     def encode(self, place: str) -> bytes:

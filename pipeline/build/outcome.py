@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.values.digest import Digest
 
@@ -46,8 +45,7 @@ WORDS = (How.BUILT, How.CUT_OFF, State.FAILED, State.BLOCKED, How.FOUND, State.H
 """What a run says of a partition. Of two stages that share one, the word that comes first here tells more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A value at rest: its identity, and where and how its bytes lie."""
 
     digest: Digest
@@ -57,8 +55,7 @@ class Output:
     rows: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One partition of one stage, as this run sees it."""
 
     state: State
@@ -82,8 +79,7 @@ class Outcome:
         return self.output.digest if self.output else None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What one partition sees of one input: which task, which of its partitions, and how it is asked for."""
 
     task: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import DataError
 
@@ -27,15 +28,14 @@ class Conserved:
     used: int | None = None
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """What came of one build, with its rows counted."""
 
     value: object
     rows_in: int | None = None
     rows_out: int | None = None
     rejected: pa.Table | None = None
-    filtered: Mapping[str, int] = field(default_factory=dict)
+    filtered: Mapping[str, int] = MappingProxyType({})
 
     @property
     def rows(self) -> dict[str, object]:

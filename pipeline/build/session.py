@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -61,9 +60,7 @@ class Session:
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None
         self.repository.open()
-        known = cache.kept(storage, _CODE)
-        self._kept_code = json.dumps(known)
-        self._code_cache = CodeCache(known)
+        self._code_cache = CodeCache(cache.kept(storage, _CODE))
 
     def __repr__(self) -> str:
         return f"Session({self.run_id}, {self.storage})"
@@ -91,11 +88,9 @@ class Session:
 
     def keep_code(self) -> None:
         """Keep what was found out about code, for the runs to come."""
-        state = self._code_cache.state()
-        text = json.dumps(state)  # and no reference: the cache goes on filling the same state
-        if text != self._kept_code:
-            cache.keep(self.storage, _CODE, state)
-            self._kept_code = text
+        if self._code_cache.has_news:
+            cache.keep(self.storage, _CODE, self._code_cache.state())
+            self._code_cache.has_news = False
 
     def code_blob(self, code: Digest) -> bytes:
         """The parts of a code identity, as they are stored beside the records that name it."""

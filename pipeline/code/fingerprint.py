@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pipeline.clock import machine_now_ns
 from pipeline.code.signature import Signature, is_racy, of_path
@@ -29,8 +28,7 @@ MINOR_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 """Python's, which is part of the identity of all code."""
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """The code that some classes reach.
 
     `parts` maps "module:name" to the sha256 of its syntax, and a framework module to the number of
@@ -125,6 +123,8 @@ class CodeCache:
         self._codes: dict[str, Code] = {}
         self._signatures: dict[str, Signature | None] = {}
         self._environment = self._look_at_environment()
+        self.has_news = False
+        """Whether something was found out that the state did not hold."""
 
     def state(self) -> dict[str, Any]:
         """All entries, as values that JSON can hold."""
@@ -145,6 +145,7 @@ class CodeCache:
         results: dict[str, str | None] = self._entries[_key([cls])]["results"]
         if method_name not in results:
             results[method_name] = self._codebase.declared_result(root_name(cls), method_name)
+            self.has_news = True
         return results[method_name]
 
     def lookup(self, roots: Sequence[Root]) -> Code | None:
@@ -159,6 +160,7 @@ class CodeCache:
     def store(self, roots: Sequence[Root], code: Code) -> None:
         """Remember `code`, which was identified after this cache was made."""
         key = _key(roots)
+        self.has_news = True
         self._codes[key] = code
         self._entries[key] = {
             "environment": self._environment,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SEMANTICS = 1
 """Raise it when the same predictions are counted otherwise; it enters the keys."""
-STANDS_ON = ("pipeline.model.scores", "numpy", "pyarrow")
+STANDS_ON = ("pipeline.model.scores", "pipeline.values.table", "numpy", "pyarrow")
 """What its answers depend on besides, ours and others'; each enters the keys."""
 
 Kind = Literal["binary", "classes", "regression"]

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,7 +70,7 @@ def judge(
         "terms": glance.terms(checks),
         "status": status,
         "why": [f"{outcome.name}: {outcome.why}" for outcome in outcomes if outcome.status != "pass"],
-        "outcomes": [asdict(outcome) for outcome in outcomes],
+        "outcomes": [outcome._asdict() for outcome in outcomes],
         "environment": environment,
         "seconds": round(stopwatch() - began, 3),
         "at": registry.now(),

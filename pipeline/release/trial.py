@@ -305,7 +305,7 @@ def main(folder: Path) -> None:
     champion = Digest(fields["champion"]) if fields["champion"] else None
     checks = tuple(Check(**check) for check in fields["checks"])
     request = Request(fields["store"], fields["trust"], Digest(fields["candidate"]), champion, checks)
-    outcomes = [asdict(outcome) for outcome in find(request, read_table((folder / HOLDOUT).read_bytes()))]
+    outcomes = [outcome._asdict() for outcome in find(request, read_table((folder / HOLDOUT).read_bytes()))]
     (folder / FINDINGS).write_bytes(canonical_json({"outcomes": outcomes, "environment": describe()}))
 
 

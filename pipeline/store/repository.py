@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged
 from pipeline.store.storage import Storage
@@ -23,13 +22,15 @@ RECORD_FORMAT = 1
 _PLACE = re.compile(r"records/[^/]+/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What happened: one action, what it read and what came of it."""
 
     key: Digest
     attempt: int
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Record({self.key}, {self.attempt})"  # a body may be long
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -44,8 +45,7 @@ class Record:
         return outputs
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A record to be, with the blobs that it names."""
 
     key: Digest
@@ -53,8 +53,7 @@ class Draft:
     blobs: Mapping[Digest, bytes]
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     """What became of a draft: the record that stands, whether it is ours, and whether two values were made.
 
     They differ where another process was first with another value, or where an earlier attempt, whose blobs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.errors import ConfigurationError
 
@@ -16,8 +16,7 @@ Severity = Literal["fail", "warn"]
 Status = Literal["pass", "warn", "fail"]
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a check found: *bound* is what was asked, *why* one sentence for people."""
 
     name: str

@@ -15,10 +15,13 @@ import hashlib
 import json
 import re
 import struct
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DOMAIN = b"headrace/value/1\n"  # a plain value never shares its digest with a blob of its bytes
@@ -123,6 +126,8 @@ def _encode(value: object) -> bytes:
 def _bytes_of(value: object) -> bytes:
     # By exact type: a subclass may mean something else (an enum, a pandas timestamp, a model).
     encoder = _ENCODERS.get(type(value))
+    if encoder is None and _is_decimal(value):
+        return _decimal(value)
     if encoder is None:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise _NotPlain(
@@ -160,6 +165,12 @@ def _text(value: str) -> bytes:
         return _tagged(b"s", value.encode())
     except UnicodeEncodeError:
         raise _NotPlain(f"found {value!r:.100}, which is not Unicode text") from None
+
+
+def _is_decimal(value: object) -> TypeGuard[Decimal]:
+    """Without importing what most runs never need: who has a Decimal has imported it."""
+    decimal = sys.modules.get("decimal")
+    return decimal is not None and type(value) is decimal.Decimal
 
 
 def _decimal(value: Decimal) -> bytes:
@@ -213,7 +224,6 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     date: _date,
     datetime: _instant,
     timedelta: lambda value: b"u" + _integer(value // _MICROSECOND),
-    Decimal: _decimal,
     Digest: lambda value: _tagged(b"#", value.encode()),
     tuple: _sequence,
     list: _sequence,
