@@ -63,6 +63,10 @@ class BlobDamaged(StoreError):
     """A blob's bytes are not those that its name promises."""
 
 
+class CacheLost(StoreError):
+    """A part of the cache that another part counts on is gone: it is made again from the records."""
+
+
 class SchedulerUnreachable(HeadraceError):
     """Luigi's scheduler does not answer."""
 

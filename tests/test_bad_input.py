@@ -156,7 +156,7 @@ class Dropping(FakeClock):
         self.texts = [text]
 
     def __call__(self) -> datetime.datetime:
-        if self.texts and self.world.storage.stat("cache/files/Sales"):
+        if self.texts and list(self.world.storage.list("cache/files")):
             self.world.write("sales/2013-05-02.csv", self.texts.pop())
         return super().__call__()
 

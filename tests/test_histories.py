@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random  # noqa: TID251 - histories are drawn from a seed
 from collections.abc import Callable
 
 import pytest
 
+from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage
@@ -121,8 +121,9 @@ def run(world: World) -> tuple[RunResult, dict[str, Digest]]:
     """Run as a new process would; how it ended, and the root of every stage that it settled."""
     result = world.run(MODEL, dates=DATES)
     folder = f"runs/{result.summary['run']}/settled"
-    heads = {name: world.storage.read(name).partition(b"\n")[0] for name in world.storage.list(folder)}
-    return result, {name.rsplit("/", 1)[1]: json.loads(head)["root"] for name, head in heads.items()}
+    stages = [name for name in world.storage.list(folder) if "-" not in name.rpartition("/")[2]]
+    tops = {name: sessions.current().node(name) for name in stages}
+    return result, {name.rpartition("/")[2]: top.digest for name, top in tops.items() if top}
 
 
 def mend(world: World) -> None:

@@ -182,7 +182,7 @@ def blob_of(world: World, task: str, **parameters: str) -> str:
     """The name under which the newest value of a task lies in the store."""
     world.session()
     manifest = look(sessions.current(), world.task(task, **parameters))
-    *_, outcome = manifest.outcomes.values()
+    *_, outcome = manifest.values()
     assert outcome.output
     return blob_name(outcome.output.blob)
 

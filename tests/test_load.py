@@ -12,10 +12,10 @@ from luigi.date_interval import Month
 import pipeline
 from pipeline import DatesParameter, DaysParameter, Interval
 from pipeline.build import session as sessions
-from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.plan import make_plan
 from pipeline.build.session import Session
+from pipeline.build.tree import Tree
 from pipeline.errors import ConfigurationError, MissingData, TaskError
 from tests.sales import DATES, MODEL, land
 from tests.world import World
@@ -124,7 +124,7 @@ def test_a_stage_of_which_something_is_unknown_is_not_settled(shop: World) -> No
     unknown = Outcome(State.UNKNOWN, cause="unknown until Clean 2013-05-03 is built")
 
     with pytest.raises(RuntimeError, match="Clean is not settled"):
-        session.settle("Clean", Manifest.of({"2013-05-03": unknown}))
+        session.settle("Clean", Tree.of({"2013-05-03": unknown}))
 
 
 def test_a_run_on_answers_of_a_plan_does_not_end_well(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_what_is_no_interval_is_told_the_forms(text: str) -> None:
 @pytest.mark.parametrize("end", [MOMENT, "2013-05-01", None])
 def test_an_interval_is_of_days_and_a_moment_is_none(end: Any) -> None:
     """To Python a moment is a date: its intervals would name partitions that nothing else has."""
-    with pytest.raises(ValueError, match=r"an interval is of days, and .* is none: give datetime\.date"):
+    with pytest.raises(ValueError, match=r"of days or of hours, and .* is none: give datetime\.date"):
         Interval(end, date(2013, 5, 2))
 
     assert MOMENT not in Interval(date(2013, 5, 1), date(2013, 5, 2))

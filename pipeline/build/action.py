@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.build.outcome import Seen
+from pipeline.build.tree import Tree
 from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import tree_root
 
@@ -37,7 +38,7 @@ class Action:
         """The identity of the recipe; its record says what came of it."""
         inputs: dict[str, Digest] = {}
         for name, seen in self.inputs.items():
-            inputs[name] = tree_root(seen.digests()) if not seen.single else _only(seen)
+            inputs[name] = _only(seen) if seen.single else _root(seen)
         return digest_value(
             [
                 KEY_FORMAT,
@@ -69,6 +70,11 @@ class Action:
             },
             "file": self.file,
         }
+
+
+def _root(seen: Seen) -> Digest:
+    """The content of several partitions: what a tree knows of itself need not be read."""
+    return seen.outcomes.root if isinstance(seen.outcomes, Tree) else tree_root(seen.digests())
 
 
 def _only(seen: Seen) -> Digest:

@@ -8,7 +8,7 @@ is durable.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pipeline.build.finder import Finder, Work, done
 from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.progress import Progress
 from pipeline.build.result import Made
+from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
 from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
 from pipeline.store.repository import Commit, Draft, record_folder
@@ -26,9 +27,12 @@ from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
     from pipeline.build.session import Session
+    from pipeline.build.tree import Node
 
 log = logging.getLogger("headrace")
 
+OUTPUTS = ("build", "finish")
+"""The steps that make what a stage is asked for; the others are on the way to it."""
 _UNTOUCHED = Outcome(State.UNKNOWN, cause="only another partition was asked for")
 _WAITING = "%s: waiting for %d that another worker or run builds"
 GROUP_BYTES = 64 << 20
@@ -60,9 +64,16 @@ class Engine(Finder):
     """Finds or builds the actions of one stage."""
 
     def __init__(
-        self, session: Session, task: str, check_blobs: bool = False, only: Digest | None = None
+        self,
+        session: Session,
+        task: str,
+        check_blobs: bool = False,
+        only: Digest | None = None,
+        remembers: bool = True,
     ) -> None:
         super().__init__(session, task, check_blobs, only)
+        self._remembers = remembers and only is None
+        """Whether what earlier runs found complete need not be looked at."""
         self.report = Report(task)
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
@@ -74,9 +85,22 @@ class Engine(Finder):
         self._group_bytes = 0
         self._flushed_at = stopwatch()
 
-    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
+    def remembered(self, key: Digest, step: str) -> Node | None:
+        """What an earlier run left under a key; of an output, with its blobs where these are checked."""
+        node = self.session.remembered(key) if self._remembers else None
+        if node is None or not (self._check_blobs and step in OUTPUTS):
+            return node
+        return node if has_blobs(self.repository, Tree(node, self.session.node)) else None
+
+    def remember(self, key: Digest, node: Node) -> None:
+        """Leave it to later runs."""
+        if self._only is None:
+            self.session.remember(key, node, self.session.node)
+
+    def obtain(self, works: Iterable[Work]) -> dict[str, Outcome]:
         """Each action's outcome; partitions that another run builds meanwhile are waited for."""
         outcomes: dict[str, Outcome] = {}
+        works = list(works)
         wanted = [work for work in works if not self._found(work, outcomes)]
         if self._only is not None:
             wanted = [work for work in wanted if work.action.key == self._only]
@@ -112,7 +136,7 @@ class Engine(Finder):
             return self._failed(step, label, error)
         return outcome
 
-    def _note_failed(self, works: Sequence[Work], outcomes: Mapping[str, Outcome]) -> None:
+    def _note_failed(self, works: Iterable[Work], outcomes: Mapping[str, Outcome]) -> None:
         for action in (work.action for work in works):
             found, place = outcomes.get(action.partition, _UNTOUCHED), (action.step, action.partition)
             (self.failed.add if found.state is State.FAILED else self.failed.discard)(place)

@@ -5,7 +5,7 @@ The engine finds before it builds, and a plan finds and builds nothing: both dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.build import reason
@@ -19,6 +19,7 @@ from pipeline.values.digest import Digest
 
 if TYPE_CHECKING:
     from pipeline.build.session import Session
+    from pipeline.build.tree import Node
 
 
 class Work(NamedTuple):
@@ -45,11 +46,18 @@ class Finder:
         self._check_blobs = check_blobs
         self._only = only
 
+    def remembered(self, key: Digest, step: str) -> Node | None:
+        """A node of complete outcomes that an earlier run left; who only finds looks at every record."""
+        return None
+
+    def remember(self, key: Digest, node: Node) -> None:
+        """Leave a node of complete outcomes to later runs."""
+
     def decide(self, step: str, label: str, seen: Mapping[str, Seen]) -> Outcome | None:
         """What the inputs alone decide of a step on a partition; None where it is to be found or built."""
         return verdict(seen)
 
-    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
+    def obtain(self, works: Iterable[Work]) -> dict[str, Outcome]:
         """Each action's outcome by its partition label, in order."""
         raise TypeError(f"{type(self).__name__} only finds: use an Engine or a Planner")
 

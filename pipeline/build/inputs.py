@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pipeline.build.outcome import Outcome, Policy, Seen
-from pipeline.values.partition import WHOLE, Window
+from pipeline.build.tree import Below, Tree, below
+from pipeline.values.partition import WHOLE, Interval, Window, label_of, slot
 
 if TYPE_CHECKING:
     from pipeline.build.task import Stage
@@ -36,20 +37,30 @@ class Input:
         window = [self.window.days, self.window.lag] if self.window else None
         return [window, self.failed, self.optional, self.task.partitioned]
 
-    def seen(self, outcomes: Mapping[str, Outcome], day: date | None) -> Seen:
+    def seen(self, outcomes: Mapping[str, Outcome], moment: date | None) -> Seen:
         """What one partition (None: everything) sees, of all that the input has."""
-        single = True
+        task = self.task.task_family
         if not self.task.partitioned:
-            labels = [WHOLE]
-        elif self.window is not None and day is not None:
-            labels, single = [str(before) for before in self.window.before(day)], False
-        elif day is not None:
-            labels = [str(day)]
+            return Seen(task, {WHOLE: outcomes[WHOLE]}, self.failed, self.optional)
+        if moment is None:
+            return Seen(task, outcomes, self.failed, self.optional, single=False, everything=True)
+        asked = self._asked(slot(moment))
+        labels = map(label_of, asked)
+        is_single = self.window is None and len(asked) == 1
+        return Seen(task, {label: outcomes[label] for label in labels}, self.failed, self.optional, is_single)
+
+    def below(self, tree: Tree, dates: Interval) -> Below:
+        """What decides all that the partitions of an interval see of it."""
+        if self.task.partitioned:
+            found = below(tree, self._asked(dates))
         else:
-            labels, single = list(outcomes), False
-        picked = {label: outcomes[label] for label in labels}
-        everything = self.task.partitioned and day is None
-        return Seen(self.task.task_family, picked, self.failed, self.optional, single, everything)
+            found = Below(tree.root, tree.complete, tree.top.is_new)
+        return found._replace(identity=[found.identity, *self.manner()])
+
+    def _asked(self, dates: Interval) -> Interval:
+        """The input's partitions that those of an interval see: an hour sees its day, a day its hours."""
+        seen = self.window.widen(dates) if self.window else dates
+        return seen.hours() if self.task.unit == "hour" else seen.days()
 
 
 Inputs = Mapping[str, "Stage | Input"]

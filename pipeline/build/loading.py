@@ -33,7 +33,7 @@ def load(task: Stage, pandas: bool = False) -> Any:
             f'patterns, as in: pipeline.load(DailyFeatures(dates="2013-05"))'
         )
     with sessions.reading() as session:
-        outcomes = look(session, task).outcomes
+        outcomes = look(session, task)
         if not task.partitioned:
             value = load_outcome(session, task, *next(iter(outcomes.items())))
         else:

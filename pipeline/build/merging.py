@@ -1,124 +1,188 @@
-"""How a `Merge` settles: summaries by day, merged along the calendar tree or over trailing windows.
+"""How a `Merge` settles: summaries by partition, merged along the calendar or over trailing windows.
 
-The tree has one shape: days in order into months, months into years, years into everything. A changed day
-thus costs its summary and one path to the root, and a float's sum does not depend on what was rebuilt.
+The tree has one shape: hours in order into days, days into months, months into years, years into everything.
+A changed day thus costs its summary and one path to the root, and a float's sum does not depend on what was
+rebuilt. What a window sees is put together from few nodes: whole years and months, and the days at its ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.build.finder import Finder
-from pipeline.build.inputs import Input
+from pipeline.build import session as sessions
+from pipeline.build.finder import Finder, Work
+from pipeline.build.growth import Growth
 from pipeline.build.loading import aggregate_class, load_outcome
 from pipeline.build.outcome import Outcome, Seen, hole
 from pipeline.build.result import Conserved, Made
 from pipeline.build.step import SUMMARIZE, held, of_partition, rows_of, work
+from pipeline.build.task import Dated
+from pipeline.build.tree import Below, Node, Tree, below
+from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
-from pipeline.values.partition import WHOLE
+from pipeline.values.partition import WHOLE, Interval, Window, label_of, moment_of
 
 if TYPE_CHECKING:
     from pipeline.build.patterns import Merge
 
-SEMANTICS = 2
+SEMANTICS = 3
 STANDS_ON = ("pipeline.build.step", "pipeline.values.aggregate")
 """What its answers depend on besides, ours and others'; each enters the keys."""
-_MONTH, _YEAR = len("2013-05"), len("2013")
+_LONG_DAYS = 31
+"""A window of more days holds a whole month, whose merged summary is worth keeping."""
 
 
-def merge_windows(task: Merge, engine: Finder) -> dict[str, Outcome]:
-    """One value for each day, of the days in its window."""
-    summaries, read = _summaries(task, engine)
+def merge_windows(task: Merge, engine: Finder) -> Tree:
+    """One value for each partition, of those in its window."""
     assert task.window is not None
-    wanted = {str(day): [str(seen) for seen in task.window.before(day)] for day in task.dates}
-    return _nodes(task, engine, "finish", wanted, summaries, partial(_finish, task, engine, read))
+    window, read = task.window, _input(task, engine)
+    summaries = _summaries(task, engine, read, joined=_is_long(window))
+
+    def decide(label: str) -> Outcome | Work:
+        return _finished(task, engine, read, label, _within(summaries, _seen(task, window, label)))
+
+    return Growth(
+        task, engine, "finish", lambda dates: below(summaries, _widened(task, window, dates)), decide
+    ).tree(task.partitions())
 
 
 def merge_everything(task: Merge, engine: Finder) -> dict[str, Outcome]:
     """One value of the whole interval."""
-    level, read = _summaries(task, engine)
-    for width in (_MONTH, _YEAR):
-        level = _nodes(task, engine, "merge", _by_prefix(level, width), level, partial(_merge, task, engine))
-    return _nodes(task, engine, "finish", {WHOLE: list(level)}, level, partial(_finish, task, engine, read))
+    read = _input(task, engine)
+    summaries = _summaries(task, engine, read, joined=True)
+    years = {
+        label: node.value
+        for label, node in summaries.top.members(summaries.read).items()
+        if isinstance(node, Node) and node.value
+    }
+    found = _finished(task, engine, read, WHOLE, years)
+    return {WHOLE: found} if isinstance(found, Outcome) else engine.obtain([found])
 
 
-def _by_prefix(labels: Iterable[str], width: int) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for label in labels:
-        groups.setdefault(label[:width], []).append(label)
-    return groups
+def _is_long(window: Window) -> bool:
+    return window.unit == "hour" or window.days > _LONG_DAYS
 
 
-def _summaries(task: Merge, engine: Finder) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
-    """The aggregate of each day that the interval or its windows hold; and what those were made of."""
+def _seen(task: Merge, window: Window, label: str) -> Interval:
+    return _of_input(task, window.before(moment_of(label)))
+
+
+def _widened(task: Merge, window: Window, dates: Interval) -> Interval:
+    return _of_input(task, window.widen(dates))
+
+
+def _of_input(task: Merge, dates: Interval) -> Interval:
+    return dates.hours() if dated_input(task).unit == "hour" else dates.days()
+
+
+def _within(summaries: Tree, asked: Interval) -> dict[str, Outcome]:
+    """The summaries of some partitions, by the largest nodes that have one."""
+    found: dict[str, Outcome] = {}
+    for label, part in summaries.cover(label_of(asked.start), label_of(asked.stop)):
+        found.update(_valued(summaries, label, part))
+    return found
+
+
+def _valued(summaries: Tree, label: str, part: Node | Outcome) -> dict[str, Outcome]:
+    if isinstance(part, Outcome):
+        return {label: part}
+    if part.value is not None:
+        return {label: part.value}
+    found: dict[str, Outcome] = {}
+    for name, member in part.members(summaries.read).items():
+        found.update(_valued(summaries, name, member))
+    return found
+
+
+def dated_input(task: Merge) -> Dated:
+    """The task whose partitions a Merge summarizes."""
+    (entry,) = task.inputs.values()
+    if not isinstance(entry.task, Dated) or not entry.task.partitioned:
+        raise TaskError(
+            f"{type(task).__qualname__} summarizes {entry.task.task_family}, which has one value of "
+            f"everything: a Merge takes an input with a value for each day, or hour; use it in a Task"
+        )
+    return entry.task
+
+
+def _input(task: Merge, engine: Finder) -> Tree:
+    (tree,) = task.trees(engine.session).values()
+    return tree
+
+
+def _summaries(task: Merge, engine: Finder, read: Tree, joined: bool) -> Tree:
+    """The aggregate of each partition that is seen; joined, of each node above them, too."""
     ((name, entry),) = task.inputs.items()
-    below = task.manifests(engine.session)[name].outcomes
-    outcomes, works = {}, []
-    for label in below:
-        seen = {name: _one(entry, below, label)}
-        outcome = engine.decide(SUMMARIZE, label, seen)
-        if outcome is not None:
-            outcomes[label] = outcome
-        else:
-            make = partial(_summarize, task, engine, seen[name])
-            works.append(work(task, engine, SUMMARIZE, label, seen, make))
-    found = dict(sorted({**outcomes, **engine.obtain(works)}.items()))
-    return found, {label: below[label] for label, outcome in found.items() if outcome.output}
+
+    def decide(label: str) -> Outcome | Work:
+        seen = {name: Seen(entry.task.task_family, {label: read[label]}, entry.failed)}
+        make = partial(_summarize, task, seen[name])
+        return engine.decide(SUMMARIZE, label, seen) or work(task, engine, SUMMARIZE, label, seen, make)
+
+    def summarized(dates: Interval) -> Below:  # one by one: its window is that of `finish`
+        found = below(read, dates)
+        return found._replace(identity=[found.identity, entry.failed])
+
+    join = partial(_joined, task, engine) if joined else None
+    asked = dated_input(task).partitions()
+    return Growth(task, engine, SUMMARIZE, summarized, decide, join).tree(asked)
 
 
-def _one(entry: Input, below: Mapping[str, Outcome], label: str) -> Seen:
-    return Seen(entry.task.task_family, {label: below[label]}, entry.failed)
+def _joined(task: Merge, engine: Finder, label: str, members: Mapping[str, Outcome]) -> Outcome | Work:
+    """The merged summaries of a month, say; a hole where no day in it is present."""
+    found = _node(task, engine, "merge", label, members, partial(_merge, task))
+    is_absent = all(member.output is None for member in members.values())
+    return hole("no day in it is present") if is_absent and not isinstance(found, Outcome) else found
 
 
-def _nodes(
+def _finished(
+    task: Merge, engine: Finder, read: Tree, label: str, members: Mapping[str, Outcome]
+) -> Outcome | Work:
+    return _node(task, engine, "finish", label, members, partial(_finish, task, label, read))
+
+
+def _node(
     task: Merge,
     engine: Finder,
     step: str,
-    wanted: Mapping[str, list[str]],
-    below: Mapping[str, Outcome],
-    make: Callable[[str, Seen], Made],
-) -> dict[str, Outcome]:
-    """Merge the outcomes below into one for each wanted label."""
-    ((_, entry),) = task.inputs.items()
-    outcomes, works = {}, []
-    for label, children in wanted.items():
-        picked = {child: below[child] for child in children}
-        seen = Seen(f"{task.task_family} summary", picked, entry.failed, single=False)
-        outcome = engine.decide(step, label, {"summaries": seen})
-        if outcome is not None:
-            outcomes[label] = outcome
-        elif step == "merge" and all(child.output is None for child in picked.values()):
-            outcomes[label] = hole("no day in it is present")
-        else:
-            works.append(work(task, engine, step, label, {"summaries": seen}, partial(make, label, seen)))
-    obtained = engine.obtain(works)
-    return {label: outcomes.get(label) or obtained[label] for label in wanted}
+    label: str,
+    members: Mapping[str, Outcome],
+    make: Callable[[Seen], Made],
+) -> Outcome | Work:
+    """What merges the summaries below into one."""
+    (entry,) = task.inputs.values()
+    seen = Seen(f"{task.task_family} summary", members, entry.failed, single=False)
+    outcome = engine.decide(step, label, {"summaries": seen})
+    return outcome or work(task, engine, step, label, {"summaries": seen}, partial(make, seen))
 
 
-def _summarize(task: Merge, engine: Finder, seen: Seen) -> Made:
+def _summarize(task: Merge, seen: Seen) -> Made:
     ((label, outcome),) = seen.outcomes.items()
     (entry,) = task.inputs.values()
-    value = load_outcome(engine.session, entry.task, label, outcome)
+    value = load_outcome(sessions.current(), entry.task, label, outcome)
     return held(task, SUMMARIZE, label, of_partition(task, label).summarize(value), rows_of([outcome]))
 
 
-def _merge(task: Merge, engine: Finder, label: str, seen: Seen) -> Made:
-    return Made(_merged(task, engine, seen))
+def _merge(task: Merge, seen: Seen) -> Made:
+    return Made(_merged(task, seen))
 
 
-def _finish(task: Merge, engine: Finder, read: Mapping[str, Outcome], label: str, seen: Seen) -> Made:
-    result = of_partition(task, label).finish(_merged(task, engine, seen))
+def _finish(task: Merge, label: str, read: Tree, seen: Seen) -> Made:
+    result = of_partition(task, label).finish(_merged(task, seen))
     rows = None
     if isinstance(result, Conserved):  # else rows are counted where they are read, by the summaries
-        rows = rows_of(read[day] for day in (seen.outcomes if task.window else read) if day in read)
+        if task.window is None:
+            rows = rows_of(read.values())
+        else:
+            rows = rows_of(read[label_of(each)] for each in _seen(task, task.window, label))
     return held(task, "finish", label, result, rows)
 
 
-def _merged(task: Merge, engine: Finder, seen: Seen) -> Aggregate:
+def _merged(task: Merge, seen: Seen) -> Aggregate:
     merged = aggregate_class(task, SUMMARIZE).empty()
     for label, outcome in seen.outcomes.items():
         if outcome.output is not None:
-            merged = merged.merge(load_outcome(engine.session, task, label, outcome, SUMMARIZE))
+            merged = merged.merge(load_outcome(sessions.current(), task, label, outcome, SUMMARIZE))
     return merged

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build.inputs import Input
 from pipeline.build.task import Dated, Stage
 from pipeline.errors import TaskError
-from pipeline.values.partition import WHOLE, Window
+from pipeline.values.partition import Window
 
 if TYPE_CHECKING:
     from pipeline.build.finder import Finder
@@ -31,11 +32,11 @@ class Map(Dated):
         """Make one day's value, of nothing but the inputs and the parameters."""
         raise TaskError(f"{type(self).__qualname__} has no build: write build(self, <its inputs>)")
 
-    def settle(self, engine: Finder) -> dict[str, Outcome]:
+    def settle(self, engine: Finder) -> Mapping[str, Outcome]:
         """Build the days whose key has no record."""
-        from pipeline.build.step import settle
+        from pipeline.build.step import settle_partitions
 
-        return settle(self, engine, {str(day): self.seen(engine, day) for day in self.dates})
+        return settle_partitions(self, engine)
 
 
 class Task(Stage):
@@ -49,9 +50,9 @@ class Task(Stage):
 
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Build the value if its key has no record."""
-        from pipeline.build.step import settle
+        from pipeline.build.step import settle_whole
 
-        return settle(self, engine, {WHOLE: self.seen(engine, None)})
+        return settle_whole(self, engine)
 
 
 class Merge(Dated):
@@ -90,7 +91,7 @@ class Merge(Dated):
         """The value of a merged aggregate: by default the aggregate itself."""
         return aggregate
 
-    def settle(self, engine: Finder) -> dict[str, Outcome]:
+    def settle(self, engine: Finder) -> Mapping[str, Outcome]:
         """Summarize the days that changed, and merge along their paths."""
         from pipeline.build.merging import merge_everything, merge_windows
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.build.command_line import command_line
-from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.planner import Known, Place, Planner, Step
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.tree import Tree
 from pipeline.build.upstream import upstream_first
 from pipeline.errors import MissingData
 
@@ -60,7 +60,7 @@ class Plan:
 
     task: str
     stages: list[StagePlan]
-    manifest: Manifest
+    tree: Tree
     """What the task's own partitions are by now."""
 
     @property
@@ -103,14 +103,14 @@ def make_plan(session: Session, task: Stage) -> Plan:
     for stage in upstream_first(task):
         planner = Planner(session, stage, check_blobs=stage is task, known=known)
         outcomes = stage.settle(planner)
-        session.manifests[stage.task_id] = Manifest.of(outcomes)
+        session.trees[stage.task_id] = Tree.of(outcomes)
         found = stages.setdefault(stage.task_family, StagePlan(stage.task_family))
         found.take(stage, planner, outcomes)
     _take_lost(stages, known)
     for found in stages.values():
         if found.steps or found.unknown:
             found.seconds_each = _seconds_each(session, found.task)
-    return Plan(str(task), list(stages.values()), session.manifests[task.task_id])
+    return Plan(str(task), list(stages.values()), session.trees[task.task_id])
 
 
 def _take_lost(stages: Mapping[str, StagePlan], known: Known) -> None:
@@ -122,7 +122,7 @@ def _take_lost(stages: Mapping[str, StagePlan], known: Known) -> None:
             stages[step.task].unknown[(key,)] = step
 
 
-def look(session: Session, task: Stage) -> Manifest:
+def look(session: Session, task: Stage) -> Tree:
     """A stage's manifest, by looking for each partition's record; MissingData where some has none.
 
     For an interval that no run has asked for as it is, but whose partitions other runs have made.
@@ -136,7 +136,7 @@ def look(session: Session, task: Stage) -> Manifest:
             f"{task} is not up to date: a run {plan.told()}; `headrace plan` lists them, "
             f"`{command_line(task)}` builds them"
         )
-    return plan.manifest
+    return plan.tree
 
 
 def _seconds_each(session: Session, task: str) -> float | None:

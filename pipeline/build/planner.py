@@ -6,7 +6,7 @@ the steps on the way to a value, too, and the lost values that a build would nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.build.action import Action, action_label
@@ -66,7 +66,7 @@ class Planner(Finder):
             self._look_for_inputs(seen.values(), self._known.perhaps)
         return outcome
 
-    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
+    def obtain(self, works: Iterable[Work]) -> dict[str, Outcome]:
         """Each action's outcome: found, or unknown until it is built."""
         outcomes: dict[str, Outcome] = {}
         for action in (work.action for work in works):

@@ -18,9 +18,9 @@ from luigi.task_register import Register
 from pipeline.build import ledger
 from pipeline.build import session as sessions
 from pipeline.build.engine import Engine
-from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome
 from pipeline.build.session import Session
+from pipeline.build.tree import Tree
 from pipeline.build.upstream import upstream_first
 from pipeline.environment import describe
 from pipeline.store.local import LocalStorage
@@ -65,7 +65,7 @@ def rebuild(session: Session, task: Stage) -> dict[str, Any]:
     failures = []
     for stage in upstream_first(task):
         engine = _Rebuilder(session, stage.task_family)
-        session.manifests[stage.task_id] = Manifest.of(stage.settle(engine))
+        session.trees[stage.task_id] = Tree.of(stage.settle(engine))
         failures += engine.report.failures
     return {"failures": failures, "environment": describe()}
 

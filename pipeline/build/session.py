@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.build import cache, configuration
-from pipeline.build.manifest import HEAD_BYTES, Manifest
-from pipeline.build.outcome import is_settled
+from pipeline.build.nodes import as_found, decode, encode
+from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.store.local import LocalStorage
@@ -42,7 +42,8 @@ class Session:
         self.wait = wait
         self.started_at = clock()
         self.run_id = _run_id(self.started_at)
-        self.manifests: dict[str, Manifest] = {}
+        self.trees: dict[str, Tree] = {}
+        """What this process knows of the stages that are settled."""
         self.pid = os.getpid()
         self.is_closed = False
         self.is_held = False
@@ -112,43 +113,43 @@ class Session:
 
     # What is settled.
 
-    def remembered(self, task_id: str) -> Manifest | None:
-        """What this run has settled of a stage."""
-        if task_id not in self.manifests:
-            found = self._read_manifest(f"runs/{self.run_id}/settled/{task_id}")
-            if found is not None:
-                self.manifests[task_id] = found
-        return self.manifests.get(task_id)
+    def settled(self, task_id: str) -> Node | None:
+        """What another process of this run has settled of a stage."""
+        return self.node(f"runs/{self.run_id}/settled/{task_id}")
 
-    def settle(self, task_id: str, manifest: Manifest) -> None:
+    def settle(self, task_id: str, tree: Tree) -> None:
         """Remember a stage's outcomes for the rest of this run, in all its processes."""
-        if not is_settled(manifest.outcomes.values()):
+        if not tree.is_settled():
             raise RuntimeError(f"{task_id} is not settled: it took what a plan found out for what a run did")
-        self.manifests[task_id] = manifest
-        self._write_manifest(f"runs/{self.run_id}/settled/{task_id}", manifest)
+        self.trees[task_id] = tree
+        self._keep(f"runs/{self.run_id}/settled/{task_id}", tree.top, tree.read, is_of_run=True)
 
-    def cached_stage(self, key: Digest) -> Manifest | None:
-        """A complete stage that read the very same inputs, in whatever run."""
-        return self._read_manifest(f"cache/stages/{key.hex[:2]}/{key.hex}")
+    def remembered(self, key: Digest) -> Node | None:
+        """What a key of complete outcomes stands for, in whatever run they were made."""
+        return self.node(_place(key))
 
-    def cache_stage(self, key: Digest, manifest: Manifest) -> None:
-        """Keep a complete stage for the runs to come, to which all of it will be found."""
-        self._write_manifest(f"cache/stages/{key.hex[:2]}/{key.hex}", manifest.as_found())
+    def remember(self, key: Digest, node: Node, read: Read) -> None:
+        """Keep complete outcomes for the runs to come, to which all of it will be found."""
+        self._keep(_place(key), as_found(node, read), read)
+        node.place = _place(key)
 
-    def _read_manifest(self, name: str) -> Manifest | None:
-        try:
-            head = self.storage.read(name, 0, HEAD_BYTES)
-            return Manifest.parse(name, head, lambda: self.storage.read(name))
-        except (FileNotFoundError, ValueError):
-            return None  # never written, or damaged: a cache is made again
+    def node(self, place: str) -> Node | None:
+        """The node that is kept in a place; None where there is none, or it is damaged."""
+        return decode(place, cache.kept(self.storage, place))
 
-    def _write_manifest(self, name: str, manifest: Manifest) -> None:
-        self.storage.replace(name, manifest.encode(name))
+    def _keep(self, place: str, node: Node, read: Read, is_of_run: bool = False) -> None:
+        def keep_below(label: str, below: Node) -> str:
+            if below.place and not (is_of_run and below.is_new):
+                return below.place
+            self._keep(f"{place}-{label}", below, read, is_of_run)
+            return f"{place}-{label}"
+
+        cache.keep(self.storage, place, encode(node, read, keep_below))
 
     def aside(self) -> Session:
         """This session with answers of its own: what a plan finds out is no answer of a run."""
         session = copy.copy(self)
-        session.manifests = {}
+        session.trees = {}
         return session
 
 
@@ -197,6 +198,10 @@ def use(session: Session | None) -> None:
     """Make a session this process's own; None: open one anew when next asked."""
     global _current
     _current = session
+
+
+def _place(key: Digest) -> str:
+    return f"cache/stages/{key.hex[:2]}/{key.hex}"
 
 
 def _run_id(started_at: datetime.datetime) -> str:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.build.landing import Files, Fingerprints, read_whole
+from pipeline.build.finder import Finder, Work
+from pipeline.build.fingerprints import Fingerprints, Found
+from pipeline.build.growth import Growth
+from pipeline.build.landing import Files, read_whole
 from pipeline.build.outcome import Outcome, State, hole
 from pipeline.build.parameter import DaysParameter
 from pipeline.build.session import Session
 from pipeline.build.task import Dated
+from pipeline.build.tree import Below, Tree
 from pipeline.errors import DataError, TaskError
-from pipeline.values.digest import Digest, canonical_json, digest_bytes
+from pipeline.values.digest import Digest, digest_bytes, digest_value
+from pipeline.values.partition import Interval, day_of, label_of, moment_of, slot
 
 if TYPE_CHECKING:
-    from pipeline.build.finder import Finder, Work
     from pipeline.build.result import Made
 
 SEMANTICS = 1
-STANDS_ON = ("pipeline.values.admission", "pipeline.values.intake", "pipeline.values.table")
+STANDS_ON = (
+    "pipeline.values.admission", "pipeline.values.intake", "pipeline.values.partition",
+    "pipeline.values.table",
+)  # fmt: skip
 """What its answers depend on besides, ours and others'; each enters the keys."""
 
 
@@ -42,88 +48,50 @@ class Landed(Dated):
     def fingerprints(self, session: Session) -> Fingerprints:
         """What this run knows of the task's files."""
         if self.task_family not in session.files:
-            session.files[self.task_family] = Fingerprints(session.storage, self.task_family)
+            session.files[self.task_family] = Fingerprints(
+                session.storage, self.task_family, Files(self.files)
+            )
         known: Fingerprints = session.files[self.task_family]
         return known
 
-    def landed(self, session: Session) -> Digest | None:
-        """The identity of all that would be read: days, their files' digests, their absences."""
-        found = self.present(session).items()
-        return digest_bytes(
-            canonical_json({str(day): each if isinstance(each, str) else each.cause for day, each in found})
-        )
-
-    def present(self, session: Session) -> dict[datetime.date, Digest | Outcome]:
-        """Each wanted file's digest by its day, or what its absence means."""
-        raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Source or Snapshot")
-
-    def accepted(self, day: datetime.date) -> Outcome | None:
+    def accepted(self, label: str) -> Outcome | None:
         """The hole that a day without a file is by what is declared and configured; None where it is none."""
+        day, moment = day_of(label), moment_of(label)
         if self.begins is not None and day < self.begins:
             return hole("before history begins")
-        return hole("a declared gap") if any(day in gap for gap in self.gaps) else None
+        is_gap = any(day in gap or moment in gap for gap in self.gaps)
+        return hole("a declared gap") if is_gap else None
 
-    def read(self, engine: Finder, day: datetime.date, fingerprint: Digest) -> Work:
+    def read(self, engine: Finder, label: str, fingerprint: Digest) -> Work:
         """The work of reading one file."""
         from pipeline.build.action import Action
         from pipeline.build.finder import Work
 
         action = Action(
-            self.task_family, "build", str(day), self.code(engine.session), self.parameters(str(day)),
+            self.task_family, "build", label, self.code(engine.session), self.parameters(label),
             inputs={}, file=fingerprint,
         )  # fmt: skip
-        return Work(action, partial(self._read, day, fingerprint))
-
-    def _read(self, day: datetime.date, fingerprint: Digest) -> Made:
-        from pipeline.build.result import Made
-        from pipeline.values import admission, intake
-
-        if self.contract is None:
-            raise TaskError(f"{type(self).__qualname__} has no contract: declare its columns")
-        path = Files(self.files).path(day)
-        data = read_whole(path)
-        if digest_bytes(data) != fingerprint:
-            raise DataError(f"{path} was replaced while the run read it; run again")
-        admitted = admission.admit(
-            intake.read(data, path, self.contract),
-            self.contract,
-            day if self.contract.day else None,
-        )
-        rejected = admitted.rejected if admitted.rejected.num_rows else None
-        return Made(admitted.table, admitted.rows_in, admitted.table.num_rows, rejected)
-
-    def obtain(self, engine: Finder) -> dict[str, Outcome]:
-        """Read what is new; a file that is replaced meanwhile is looked at once more."""
-        outcomes = self._obtain(engine)
-        known = self.fingerprints(engine.session)
-        files = Files(self.files)
-        paths = {label: files.path(datetime.date.fromisoformat(label)) for label in outcomes}
-        changed = [
-            path
-            for label, path in paths.items()
-            if outcomes[label].state is State.FAILED and _has_changed(known, path)
-        ]
-        return outcomes if not changed else self._obtain(engine)
-
-    def _obtain(self, engine: Finder) -> dict[str, Outcome]:
-        present = self.present(engine.session)
-        works = [self.read(engine, day, found) for day, found in present.items() if isinstance(found, str)]
-        absent = {str(day): found for day, found in present.items() if isinstance(found, Outcome)}
-        return dict(sorted({**absent, **engine.obtain(works)}.items()))
+        return Work(action, partial(_read, self, label, fingerprint))
 
 
-def _has_changed(known: Fingerprints, path: str) -> bool:
-    before = known.of([path])[path]
-    known.forget(path)
-    return known.of([path])[path] != before
+def _read(task: Landed, label: str, fingerprint: Digest) -> Made:
+    from pipeline.build.result import Made
+    from pipeline.values import admission, intake
 
-
-def _failed(found: Digest | DataError | None) -> Digest | Outcome | None:
-    """A file that can't be read is a partition that failed."""
-    return _broken(found) if isinstance(found, DataError) else found
+    if task.contract is None:
+        raise TaskError(f"{type(task).__qualname__} has no contract: declare its columns")
+    path = Files(task.files).path(label)
+    data = read_whole(path)
+    if digest_bytes(data) != fingerprint:
+        raise DataError(f"{path} was replaced while the run read it; run again")
+    day = day_of(label) if task.contract.day else None
+    admitted = admission.admit(intake.read(data, path, task.contract), task.contract, day)
+    rejected = admitted.rejected if admitted.rejected.num_rows else None
+    return Made(admitted.table, admitted.rows_in, admitted.table.num_rows, rejected)
 
 
 def _broken(error: DataError) -> Outcome:
+    """A file that can't be read is a partition that failed."""
     return Outcome(State.FAILED, cause=f"DataError: {error}")
 
 
@@ -133,37 +101,62 @@ def _missing(cause: str) -> Outcome:
 
 
 class Source(Landed):
-    """Dated files, one a day, and their contract.
+    """Dated files, one a day or one an hour, and their contract.
 
-    A day's file that is not there is an accepted hole before `begins`, until `lateness_days` after the day
-    are over, and where the configuration declares it in `gaps`; else it is missing data, and fails.
+    A file that is not there is an accepted hole before `begins`, until `lateness_days` after the day are
+    over, and where the configuration declares it in `gaps`; else it is missing data, and fails.
     """
 
     lateness_days: ClassVar[int] = 0
 
-    def settle(self, engine: Finder) -> dict[str, Outcome]:
-        """Read the files that are new."""
-        return self.obtain(engine)
+    def landed(self, session: Session) -> Digest:
+        """The identity of all that would be read: what files hold, and what their absences mean."""
+        found = digest_value(self._below(session, self.partitions()).identity)
+        self.fingerprints(session).save()
+        return found
 
-    def present(self, session: Session) -> dict[datetime.date, Digest | Outcome]:
-        """The digest of each day's file, or what its absence means."""
-        files = Files(self.files)
-        paths = {day: files.path(day) for day in self.dates}
-        digests = self.fingerprints(session).of(paths.values())
-        return {
-            day: _failed(digests[path]) or self._absence(session, day, path) for day, path in paths.items()
-        }
+    def settle(self, engine: Finder) -> Tree:
+        """Read the files that are new; one that is replaced meanwhile is looked at once more."""
+        tree = self._grown(engine)
+        if tree.complete:
+            return tree
+        known = self.fingerprints(engine.session)
+        failed = [label for label, outcome in tree.items() if outcome.state is State.FAILED]
+        return self._grown(engine) if known.have_changed(self.partitions(), failed) else tree
 
-    def _absence(self, session: Session, day: datetime.date, path: str) -> Outcome:
-        if (accepted := self.accepted(day)) is not None:
+    def _grown(self, engine: Finder) -> Tree:
+        session, partitions = engine.session, self.partitions()
+        known = self.fingerprints(session)
+
+        def decide(label: str) -> Outcome | Work:
+            found = known.file(partitions, label)
+            if isinstance(found, DataError):
+                return _broken(found)
+            return self._absence(session, label) if found is None else self.read(engine, label, found)
+
+        return Growth(self, engine, "build", partial(self._below, session), decide).tree(partitions)
+
+    def _below(self, session: Session, dates: Interval) -> Below:
+        known, identity, is_complete = self.fingerprints(session), [], True
+        for label, group in known.groups(self.partitions(), dates):
+            absent = {label: self._absence(session, label) for label in group.absent}
+            is_complete &= not group.is_broken and all(o.state is State.HOLE for o in absent.values())
+            identity.append(
+                [label, group.digest, {label: [str(o.state), o.cause] for label, o in absent.items()}]
+            )
+        return Below(identity, is_complete)
+
+    def _absence(self, session: Session, label: str) -> Outcome:
+        if (accepted := self.accepted(label)) is not None:
             return accepted
-        over = datetime.datetime.combine(day, datetime.time(), datetime.UTC) + datetime.timedelta(
+        over = datetime.datetime.combine(day_of(label), datetime.time(), datetime.UTC) + datetime.timedelta(
             days=1 + self.lateness_days
         )
         if session.clock() < over:
             return hole(f"may land until {over:%Y-%m-%d %H:%M} UTC")
         return _missing(
-            f"{path} has not landed; drop it, or accept the hole: [{self.task_family}] gaps = {day}"
+            f"{Files(self.files).path(label)} has not landed; drop it, or accept the hole: "
+            f"[{self.task_family}] gaps = {label}"
         )
 
 
@@ -174,34 +167,54 @@ class Snapshot(Landed):
     the configuration declares: a pattern that names no file must not pass for data that were never there.
     """
 
+    def landed(self, session: Session) -> Digest:
+        """The identity of all that would be read: drops, their digests, what their absence means."""
+        found = self._drops(session)
+        self.fingerprints(session).save()
+        told = found.cause if isinstance(found, Outcome) else {k: str(each) for k, each in found.items()}
+        return digest_value([told, self._absences(found)])
+
     def settle(self, engine: Finder) -> dict[str, Outcome]:
         """Read the drops that are new, and say which day sees which."""
-        drops = self.obtain(engine)
+        found = self._drops(engine.session)
+        if isinstance(found, Outcome):
+            labels = map(label_of, self.partitions())
+            return {label: (self.accepted(label) if found.missing else None) or found for label in labels}
+        broken = {label: _broken(each) for label, each in found.items() if isinstance(each, DataError)}
+        works = [self.read(engine, label, each) for label, each in found.items() if isinstance(each, Digest)]
+        drops = dict(sorted({**broken, **engine.obtain(works)}.items()))
         outcomes, seen = {}, hole("before the first drop")
-        labels = iter(sorted(drops))
-        upcoming = next(labels, None)
-        for day in map(str, self.dates):
-            while upcoming is not None and upcoming <= day:
-                seen, upcoming = drops[upcoming], next(labels, None)
-            outcomes[day] = seen
+        coming = iter(drops)
+        upcoming = next(coming, None)
+        for label in map(label_of, self.partitions()):
+            while upcoming is not None and upcoming <= label:
+                seen, upcoming = drops[upcoming], next(coming, None)
+            outcomes[label] = seen
         return outcomes
 
-    def present(self, session: Session) -> Mapping[datetime.date, Digest | Outcome]:  # type: ignore[override]
+    def _absences(self, found: dict[str, Found] | Outcome) -> list[str]:
+        """The days that do without, where there is no drop."""
+        if not isinstance(found, Outcome) or not found.missing:
+            return []
+        return [label for label in map(label_of, self.partitions()) if self.accepted(label)]
+
+    def _drops(self, session: Session) -> dict[str, Found] | Outcome:
         """The digests of the drops that some day of the interval sees; what it means where there is none."""
-        files = Files(self.files)
+        files, dates = Files(self.files), self.partitions()
         try:
-            landed = files.days()
+            landed = [label_of(moment) for moment in files.days()]
         except DataError as error:
-            return {day: _broken(error) for day in self.dates}
+            return _broken(error)
         if not landed:
-            absent = _missing(
+            return _missing(
                 f"nothing has landed as {files}; drop a first one, or accept the days that do without: "
                 f"[{self.task_family}] gaps"
             )
-            return {day: self.accepted(day) or absent for day in self.dates}
-        drops = [day for day in landed if not self.dates or day < self.dates.stop]
-        earlier = [day for day in drops if day <= self.dates.start]
-        wanted = [*earlier[-1:], *(day for day in drops if day > self.dates.start)]
-        paths = {day: files.path(day) for day in wanted}
-        digests = self.fingerprints(session).of(paths.values())
-        return {day: found for day, path in paths.items() if (found := _failed(digests[path]))}
+        first, stop = label_of(dates.start), label_of(dates.stop)
+        drops = [label for label in landed if label < stop or not dates]
+        earlier = [label for label in drops if label <= first]
+        known = self.fingerprints(session)
+        found: dict[str, Found] = {}
+        for label in [*earlier[-1:], *(label for label in drops if label > first)]:
+            found[label] = known.file(slot(moment_of(label)), label)
+        return {label: each for label, each in found.items() if each is not None}

@@ -7,18 +7,20 @@ aggregate is of the class that its method declares, a table keeps the contract, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.build import session as sessions
 from pipeline.build.action import Action
 from pipeline.build.finder import Finder, Work
+from pipeline.build.growth import Growth
 from pipeline.build.loading import aggregate_class, arguments
 from pipeline.build.outcome import Outcome, Seen
 from pipeline.build.result import Made, account
+from pipeline.build.tree import Below, Tree
 from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
-from pipeline.values.partition import WHOLE
+from pipeline.values.partition import WHOLE, Interval, day_of, moment_of
 
 if TYPE_CHECKING:
     from pipeline.build.patterns import Map, Task
@@ -36,22 +38,39 @@ SUMMARIZE = "summarize"
 Pattern = TypeVar("Pattern", bound="Stage")
 
 
-def settle(task: Map | Task, engine: Finder, wanted: Mapping[str, Mapping[str, Seen]]) -> dict[str, Outcome]:
-    """Build the wanted partitions by their one step, where their inputs let them and no record stands."""
-    decided: dict[str, Outcome] = {}
-    works = []
-    for label, seen in wanted.items():
-        outcome = engine.decide("build", label, seen)
-        if outcome is not None:
-            decided[label] = outcome
-        else:
-            works.append(work(task, engine, "build", label, seen, partial(_build, task, engine, label, seen)))
-    obtained = engine.obtain(works)
-    return {label: decided.get(label) or obtained[label] for label in wanted}
+def settle_partitions(task: Map, engine: Finder) -> Tree:
+    """Build each partition by its one step, where its inputs let it and no record stands."""
+    trees = task.trees(engine.session)
+
+    def below(dates: Interval) -> Below:
+        found = [entry.below(trees[name], dates) for name, entry in task.inputs.items()]
+        return Below(
+            {name: each.identity for name, each in zip(task.inputs, found, strict=True)},
+            all(each.complete for each in found),
+            any(each.is_new for each in found),
+        )
+
+    def decide(label: str) -> Outcome | Work:
+        moment = moment_of(label)
+        return _decided(task, engine, label, {n: e.seen(trees[n], moment) for n, e in task.inputs.items()})
+
+    return Growth(task, engine, "build", below, decide).tree(task.partitions())
 
 
-def _build(task: Map | Task, engine: Finder, label: str, seen: Mapping[str, Seen]) -> Made:
-    values = arguments(engine.session, task, dict(seen))
+def settle_whole(task: Task, engine: Finder) -> dict[str, Outcome]:
+    """Build the one value of everything, where its inputs let it and no record stands."""
+    trees = task.trees(engine.session)
+    found = _decided(task, engine, WHOLE, {n: e.seen(trees[n], None) for n, e in task.inputs.items()})
+    return {WHOLE: found} if isinstance(found, Outcome) else engine.obtain([found])
+
+
+def _decided(task: Map | Task, engine: Finder, label: str, seen: Mapping[str, Seen]) -> Outcome | Work:
+    outcome = engine.decide("build", label, seen)
+    return outcome or work(task, engine, "build", label, seen, partial(_build, task, label, seen))
+
+
+def _build(task: Map | Task, label: str, seen: Mapping[str, Seen]) -> Made:
+    values = arguments(sessions.current(), task, dict(seen))
     first = next(iter(seen.values()), None)
     rows = rows_of(first.outcomes.values()) if first else None
     return held(task, "build", label, of_partition(task, label).build(**values), rows)
@@ -106,7 +125,7 @@ def _require_kept(task: Stage, step: str, label: str, contract: Contract, value:
         )
     from pipeline.values.admission import validate
 
-    validate(value, contract, None if label == WHOLE else date.fromisoformat(label))
+    validate(value, contract, None if label == WHOLE else day_of(label))
 
 
 def rows_of(outcomes: Iterable[Outcome]) -> int | None:

@@ -8,8 +8,7 @@ what is up to date (early cutoff).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,16 +18,16 @@ from pipeline.build import messages, run, status
 from pipeline.build import session as sessions
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
 from pipeline.build.inputs import Input, Inputs
-from pipeline.build.manifest import Manifest
-from pipeline.build.outcome import Outcome, Seen
+from pipeline.build.outcome import Outcome
 from pipeline.build.parameter import DatesParameter
 from pipeline.build.request import require_serial, require_sound
 from pipeline.build.session import Session
+from pipeline.build.tree import Node, Tree, has_blobs
 from pipeline.clock import stopwatch
 from pipeline.errors import StoreError, TaskError
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value
-from pipeline.values.partition import WHOLE
+from pipeline.values.partition import WHOLE, Interval, Unit
 
 if TYPE_CHECKING:
     from pipeline.build.engine import Engine
@@ -45,6 +44,8 @@ class Stage(luigi.Task):
     """A task whose values are named by what they are made from."""
 
     contract: ClassVar[Contract | None] = None
+    unit: ClassVar[Unit] = "day"
+    """What a partition is: `day`, or `hour`."""
     partitioned: ClassVar[bool] = True
     """Whether there is one value a day; else one value of everything."""
     produces: ClassVar[str] = "build"
@@ -69,7 +70,7 @@ class Stage(luigi.Task):
         """The inputs by the name under which the build takes them."""
         return {}
 
-    def settle(self, engine: Finder) -> dict[str, Outcome]:
+    def settle(self, engine: Finder) -> Mapping[str, Outcome]:
         """Bring every partition up to date, as far as it can be."""
         raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Map, Merge or Task")
 
@@ -113,11 +114,11 @@ class Stage(luigi.Task):
             raise
 
     def _is_complete(self, session: Session) -> bool:
-        manifest = self.resolve(session)
+        tree = self.resolve(session)
         if self.task_id in session.consumed:
-            return manifest is not None
-        is_done = manifest is not None and manifest.complete and _has_blobs(session, manifest)
-        is_done = is_done and manifest is not None and self.is_delivered(manifest)
+            return tree is not None
+        is_done = tree is not None and tree.complete and has_blobs(session.repository, tree)
+        is_done = is_done and tree is not None and self.is_delivered(tree)
         session.keep_code()
         run.answered(session, self.task_id, is_done)
         return is_done
@@ -143,14 +144,14 @@ class Stage(luigi.Task):
         """Settle this stage, and keep what became of it."""
         began = stopwatch()
         outcomes = self.settle(engine)
-        is_sound = not engine.failed and all(m.complete for m in self.manifests(session).values())
-        manifest = Manifest.of(outcomes, is_sound)
-        run.keep_report(session, self.task_id, engine.report, outcomes, stopwatch() - began)
+        is_sound = not engine.failed and all(tree.complete for tree in self.trees(session).values())
+        tree = Tree.of(outcomes, is_sound)
+        run.keep_report(session, self.task_id, engine.report, tree, stopwatch() - began)
         session.keep_code()
         key = self._stage_key(session)
-        if manifest.complete and key is not None:
-            session.cache_stage(key, manifest)
-        session.settle(self.task_id, manifest)
+        if tree.complete and key is not None:
+            session.remember(key, tree.top, tree.read)
+        session.settle(self.task_id, tree)
 
     # What the framework asks.
 
@@ -181,38 +182,50 @@ class Stage(luigi.Task):
         wide = task.clone(dates=asked.window.widen(task.dates))
         return Input(wide, asked.window, asked.failed, asked.optional)
 
-    def resolve(self, session: Session) -> Manifest | None:
-        """The stage's manifest with its outcomes, if it can be had without building anything."""
-        manifest = self._known(session)
-        if manifest is None or manifest.is_whole():
-            return manifest
-        session.manifests.pop(self.task_id, None)  # its cache is damaged: whoever settles it makes it again
-        return None
-
-    def _known(self, session: Session) -> Manifest | None:
-        """The same as far as its head tells, which is all that the key of a consumer needs."""
-        if (known := session.remembered(self.task_id)) is not None:
+    def resolve(self, session: Session) -> Tree | None:
+        """The stage's outcomes, if they can be had without building anything."""
+        if (known := session.trees.get(self.task_id)) is not None:
             return known
-        key = self._stage_key(session)
-        manifest = session.cached_stage(key) if key is not None else None
-        if manifest is not None:
-            session.manifests[self.task_id] = manifest
-        return manifest
+        node = session.settled(self.task_id)
+        if node is None and (key := self._stage_key(session)) is not None:
+            node = session.remembered(key)
+        if node is None:
+            return None
+        session.trees[self.task_id] = Tree(node, self.reader(session))
+        return session.trees[self.task_id]
+
+    def reader(self, session: Session) -> Callable[[str], Node | None]:
+        """Reads what is kept of this stage; what is lost of it is made again from the records."""
+
+        def read(place: str) -> Node | None:
+            found = session.node(place)
+            if found is None:
+                self._regrow(session)
+                found = session.node(place)
+            return found
+
+        return read
+
+    def _regrow(self, session: Session) -> None:
+        from pipeline.build.engine import Engine
+
+        session = session.aside()
+        self.bring_up_to_date(session, Engine(session, self.task_family, remembers=False))
 
     def _stage_key(self, session: Session) -> Digest | None:
         """The identity of all that this stage reads; None while an input is not settled."""
         inputs = {}
         for name, entry in self.inputs.items():
-            manifest = entry.task._known(session)
-            if manifest is None:
+            tree = entry.task.resolve(session)
+            if tree is None:
                 return None
-            inputs[name] = [manifest.root, *entry.manner()]
+            inputs[name] = [tree.root, *entry.manner()]
         return digest_value(
             [STAGE_FORMAT, self.task_family, self.code(session), self.settings(), inputs,
              self.fingerprint(session), self.origin(session)]
         )  # fmt: skip
 
-    def is_delivered(self, manifest: Manifest) -> bool:
+    def is_delivered(self, tree: Tree) -> bool:
         """Whether the stage's effects outside the store stand; most have none."""
         return True
 
@@ -229,17 +242,17 @@ class Stage(luigi.Task):
         """What a value tells of besides its inputs' content, such as where they come from; mostly nothing."""
         return None
 
-    def manifests(self, session: Session) -> dict[str, Manifest]:
-        """The inputs' manifests, in a run whose inputs are settled."""
-        manifests = {}
+    def trees(self, session: Session) -> dict[str, Tree]:
+        """The inputs' outcomes, in a run whose inputs are settled."""
+        trees = {}
         for name, entry in self.inputs.items():
-            manifest = entry.task.resolve(session)
-            if manifest is None:
+            tree = entry.task.resolve(session)
+            if tree is None:
                 raise StoreError(
                     f"{entry.task} is not settled, and {self} needs it: run {entry.task.task_family} first"
                 )
-            manifests[name] = manifest
-        return manifests
+            trees[name] = tree
+        return trees
 
     def code(self, session: Session) -> Digest:
         """The identity of the code of this class and of the types that it consumes."""
@@ -256,29 +269,22 @@ class Stage(luigi.Task):
 
     def parameters(self, label: str) -> dict[str, str]:
         """The parameters that enter an action key: the interval only where the value is of all of it."""
-        settings = self.settings()
-        if label != WHOLE:
-            settings.pop("dates", None)
-        return settings
+        return self.settings() if label == WHOLE else self.partition_parameters()
 
-    def seen(self, engine: Finder, day: date | None) -> dict[str, Seen]:
-        """What one partition (None: everything) sees of each input."""
-        found = {}
-        manifests = self.manifests(engine.session)
-        for name, entry in self.inputs.items():
-            found[name] = entry.seen(manifests[name].outcomes, day)
-        return found
+    def partition_parameters(self) -> dict[str, str]:
+        """The parameters that decide one partition's value."""
+        return {name: text for name, text in self.settings().items() if name != "dates"}
 
 
 class Dated(Stage):
-    """A stage over an interval of days."""
+    """A stage over an interval of days, with a value for each day, or for each hour."""
 
     dates = DatesParameter(description="the days, such as 2013-05")
 
-
-def _has_blobs(session: Session, manifest: Manifest) -> bool:
-    outputs = (out for o in manifest.outcomes.values() for out in (o.output, o.rejected))
-    return all(session.repository.has_blob(out.blob, out.size_bytes) for out in outputs if out)
+    def partitions(self) -> Interval:
+        """The partitions of the interval."""
+        asked: Interval = self.dates
+        return asked.hours() if self.unit == "hour" else asked.days()
 
 
 def _address(cls: type) -> str:

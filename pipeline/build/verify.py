@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from pipeline.build import rebuild
 from pipeline.build.action import action_label
 from pipeline.build.command_line import command_line
 from pipeline.build.finder import Finder, Work
-from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.tree import Tree
 from pipeline.build.upstream import upstream_first
 from pipeline.errors import BlobDamaged, BlobMissing, HeadraceError, MissingData
 from pipeline.store.local import LocalStorage
@@ -122,7 +122,7 @@ class _Witness(Finder):
         self.records: dict[Digest, Record] = {}
         self.absent: list[str] = []
 
-    def obtain(self, works: Sequence[Work]) -> dict[str, Outcome]:
+    def obtain(self, works: Iterable[Work]) -> dict[str, Outcome]:
         """Each action's outcome: its record's, or that it failed when it was last tried."""
         outcomes = {}
         for action in (work.action for work in works):
@@ -155,7 +155,7 @@ def _standing(session: Session, task: Stage) -> tuple[list[Record], int]:
     for stage in upstream_first(task):
         witness = _Witness(session, stage.task_family)
         outcomes = stage.settle(witness)
-        session.manifests[stage.task_id] = Manifest.of(outcomes)
+        session.trees[stage.task_id] = Tree.of(outcomes)
         records.update(witness.records)
         absent += witness.absent
         broken = (label for label, o in outcomes.items() if o.state in (State.FAILED, State.BLOCKED))

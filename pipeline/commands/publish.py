@@ -35,8 +35,8 @@ def made(task: Stage) -> Bundle:
     if not isinstance(task, Release):
         raise ConfigurationError(f"{task} makes no bundle: name a task that is a Release")
     session = sessions.current()
-    manifest = task.resolve(session) or make_plan(session, task).manifest
-    outcome = manifest.outcomes[WHOLE]
+    tree = task.resolve(session) or make_plan(session, task).tree
+    outcome = tree[WHOLE]
     if outcome.output is None:
         raise MissingData(
             f"{task} has made no bundle of what is there now ({outcome.cause}): "

@@ -62,7 +62,7 @@ def _named(record: Record, prefix: str) -> str:
 
 
 def _by_task(session: Session, task: Stage) -> list[Record]:
-    outcomes = look(session, task).outcomes.values()
+    outcomes = look(session, task).values()
     keys = dict.fromkeys(outcome.key for outcome in outcomes if outcome.key)
     records = [session.repository.record(task.task_family, key) for key in keys]
     if not any(records):

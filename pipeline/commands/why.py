@@ -8,11 +8,11 @@ from typing import Any
 from pipeline.build import ledger
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
-from pipeline.build.manifest import Manifest
 from pipeline.build.plan import make_plan
 from pipeline.build.planner import Step
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
+from pipeline.build.tree import Tree
 from pipeline.commands.asking import indented, parse_task
 from pipeline.values.digest import canonical_json
 
@@ -36,7 +36,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         for found in (stage.failed, stage.blocked)
         for (label, *_), cause in found.items()
     ]
-    built = _built(session, task, plan.manifest)
+    built = _built(session, task, plan.tree)
     if json:
         yield (canonical_json({"would_run": would, "waits": waits, "up_to_date": built}).decode().rstrip())
         return
@@ -83,9 +83,9 @@ def _more(entries: list[Any]) -> Iterator[str]:
         yield f"  and {len(entries) - _SHOWN} more (--json lists all)"
 
 
-def _built(session: Session, task: Stage, manifest: Manifest) -> list[dict[str, Any]]:
+def _built(session: Session, task: Stage, tree: Tree) -> list[dict[str, Any]]:
     """The recorded reasons of what is up to date, and those for which it was built again."""
-    keys = {label: outcome.key for label, outcome in manifest.outcomes.items() if outcome.key}
+    keys = {label: outcome.key for label, outcome in tree.items() if outcome.key}
     records = {label: session.repository.record(task.task_family, key) for label, key in keys.items()}
     again = ledger.rebuilt(session.storage, [record for record in records.values() if record])
     return [

@@ -43,8 +43,8 @@ def _landed(session: Session, stage: Stage) -> Digest | None:
 
 
 def _keys(session: Session, stage: Stage) -> Iterator[Digest]:
-    manifest = stage.resolve(session)
-    for outcome in manifest.outcomes.values() if manifest else ():
+    tree = stage.resolve(session)
+    for outcome in tree.values() if tree else ():
         if outcome.key:
             yield outcome.key
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build import session as sessions
-from pipeline.build.manifest import Manifest
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.patterns import Task
 from pipeline.build.session import Session
+from pipeline.build.tree import Tree
 from pipeline.errors import AliasMoved, GateRefused, HeadraceError, TaskError
 from pipeline.model.problem import Problem
 from pipeline.release import configured, glance
@@ -66,7 +66,7 @@ class Release(Task):
         from pipeline.release.assemble import Candidate, assemble
 
         session = sessions.current()
-        made = self.manifests(session)["model"].outcomes[WHOLE]
+        made = self.trees(session)["model"][WHOLE]
         record = made.key and session.repository.record(self.inputs["model"].task.task_family, made.key)
         if not record or not made.output:
             raise TaskError(
@@ -103,8 +103,8 @@ class Release(Task):
         """The bundle tells where its model comes from: another origin is another bundle."""
         from pipeline.release import provenance
 
-        manifest = self.inputs["model"].task.resolve(session)
-        made = manifest.outcomes[WHOLE].key if manifest else None
+        tree = self.inputs["model"].task.resolve(session)
+        made = tree[WHOLE].key if tree else None
         told = provenance.origin(session, self.inputs["model"].task, made)
         return digest_value([told, *map(str, self._intervals())])
 
@@ -121,9 +121,9 @@ class Release(Task):
             )  # fmt: skip
         return outcomes
 
-    def is_delivered(self, manifest: Manifest) -> bool:
+    def is_delivered(self, tree: Tree) -> bool:
         """Whether the bundle has its verdict, and what follows from it was done."""
-        bundle = manifest.outcomes[WHOLE].digest
+        bundle = tree[WHOLE].digest
         return bundle is not None and not self._due(bundle)
 
     def _due(self, bundle: Digest) -> str:
@@ -171,7 +171,7 @@ class Release(Task):
         from pipeline.release import gate
 
         bundle: Bundle = loading.load_outcome(session, self, WHOLE, outcome)
-        seen = self.manifests(session)["holdout"].outcomes
+        seen = self.trees(session)["holdout"]
         holdout = loading.dataset(session, self.inputs["holdout"].task, seen).table()
         registry.publish(bundle)
         verdict = gate.judge(registry, configured.trusted_keys(), self.alias, bundle, holdout, self.checks)
