@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # One thread for numeric libraries: the same bits on every run, and no fight between workers.
 export OMP_NUM_THREADS = 1

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.build.patterns import Map, Merge, Task
     from pipeline.build.result import Conserved
     from pipeline.build.sources import Snapshot, Source
+    from pipeline.model.bayes import categorical_naive_bayes, gaussian_naive_bayes
+    from pipeline.model.linear import ridge
     from pipeline.model.problem import Problem
     from pipeline.model.scores import Scores
     from pipeline.release.budget import Budget
@@ -37,9 +39,13 @@ if TYPE_CHECKING:
     from pipeline.values.aggregate import Aggregate
     from pipeline.values.bundle import Bundle
     from pipeline.values.check import Check
+    from pipeline.values.conditional import ClassCounts, ClassMoments
     from pipeline.values.contract import Column, Contract
+    from pipeline.values.extremes import Extremes
+    from pipeline.values.gram import Gram
     from pipeline.values.moments import Moments
     from pipeline.values.partition import Interval, Window
+    from pipeline.values.quantiles import Quantiles
     from pipeline.values.tally import Tally
 
 _HOME = {
@@ -52,24 +58,32 @@ _HOME = {
     "Budget": "pipeline.release.budget",
     "Aggregate": "pipeline.values.aggregate",
     "Check": "pipeline.values.check",
+    "ClassCounts": "pipeline.values.conditional",
+    "ClassMoments": "pipeline.values.conditional",
     "Column": "pipeline.values.contract",
     "Conserved": "pipeline.build.result",
     "Contract": "pipeline.values.contract",
     "Dataset": "pipeline.build.dataset",
     "DatesParameter": "pipeline.build.parameter",
     "DaysParameter": "pipeline.build.parameter",
+    "Extremes": "pipeline.values.extremes",
+    "Gram": "pipeline.values.gram",
     "Input": "pipeline.build.inputs",
     "Inputs": "pipeline.build.inputs",
     "Interval": "pipeline.values.partition",
     "Map": "pipeline.build.patterns",
     "Merge": "pipeline.build.patterns",
     "Moments": "pipeline.values.moments",
+    "Quantiles": "pipeline.values.quantiles",
     "Snapshot": "pipeline.build.sources",
     "Source": "pipeline.build.sources",
     "Tally": "pipeline.values.tally",
     "Task": "pipeline.build.patterns",
     "Window": "pipeline.values.partition",
+    "categorical_naive_bayes": "pipeline.model.bayes",
+    "gaussian_naive_bayes": "pipeline.model.bayes",
     "load": "pipeline.build.loading",
+    "ridge": "pipeline.model.linear",
     "run": "pipeline.build.invoke",
     "use_defaults": "pipeline.build.configuration",
 }
@@ -79,12 +93,16 @@ __all__ = [
     "Budget",
     "Bundle",
     "Check",
+    "ClassCounts",
+    "ClassMoments",
     "Column",
     "Conserved",
     "Contract",
     "Dataset",
     "DatesParameter",
     "DaysParameter",
+    "Extremes",
+    "Gram",
     "Input",
     "Inputs",
     "Interval",
@@ -93,6 +111,7 @@ __all__ = [
     "Moments",
     "Problem",
     "Production",
+    "Quantiles",
     "Reader",
     "Release",
     "Scores",
@@ -101,7 +120,10 @@ __all__ = [
     "Tally",
     "Task",
     "Window",
+    "categorical_naive_bayes",
+    "gaussian_naive_bayes",
     "load",
+    "ridge",
     "run",
     "use_defaults",
 ]  # fmt: skip

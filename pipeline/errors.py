@@ -27,6 +27,10 @@ class DataError(HeadraceError):
     """Data broke a blocking rule: a contract's columns, a file that can't be parsed, lost rows."""
 
 
+class RankDeficient(DataError):
+    """The columns of a linear model depend on each other, so that the data do not say its coefficients."""
+
+
 class MissingData(HeadraceError):
     """A partition that should have landed is not there."""
 

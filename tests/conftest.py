@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis.internal.conjecture import providers
@@ -12,9 +16,11 @@ from hypothesis.internal.constants_ast import Constants
 
 from pipeline import cli
 from pipeline.store.local import LocalStorage
+from tests import factory
 from tests.mill import ROOT
 from tests.project import Project
 from tests.sales import open_shop
+from tests.sharing import FilesAndPages, longest_first, made_once
 from tests.untouched import stamps, touched
 from tests.world import World
 
@@ -22,6 +28,15 @@ from tests.world import World
 # processes that share the tests: without this the same test would see other examples from run to run.
 assert callable(providers._get_local_constants)
 providers._get_local_constants = Constants
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndPages:
+    return FilesAndPages(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +49,14 @@ def own_data() -> Iterator[None]:
         f"a test wrote below {ROOT / 'data'}, or somebody worked there meanwhile: {found[:10]}; "
         f"give it a folder of its own, as tests.world and tests.mill do"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed() -> Iterator[None]:
+    """What is installed is read once: it stays as it is while tests run, and every run of a world asks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "packages_distributions", cache(metadata.packages_distributions))
+        yield
 
 
 Ask = Callable[..., str]
@@ -79,3 +102,28 @@ def ask(shop: World, capsys: pytest.CaptureFixture[str]) -> Ask:
         return said.out if code == 0 else said.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session, the same for all the processes that share its tests."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def shipped(common: Path) -> Path:
+    """A factory whose first model serves. Copy it to change anything."""
+    return made_once(common, "shipped", factory.ship)
+
+
+@pytest.fixture(scope="session")
+def better(common: Path, shipped: Path) -> Path:
+    """A factory with two models, of which the better one serves. Copy it to change anything."""
+    return made_once(common, "better", lambda folder: factory.ship_better(shipped, folder, "automatic"))
+
+
+@pytest.fixture(scope="session")
+def waiting(common: Path, shipped: Path) -> Path:
+    """A factory whose second model is better, and waits for a person. Copy it to change anything."""
+    return made_once(common, "waiting", lambda folder: factory.ship_better(shipped, folder, "manual"))

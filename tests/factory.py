@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np  # noqa: TID253
@@ -128,6 +129,20 @@ def copied(released: Path, folder: Path) -> World:
     world = World(folder / "world", LocalStorage(folder / "store"))
     world.modules += ["factory.tasks", "factory.learning"]
     return world
+
+
+def ship(folder: Path) -> None:
+    """A factory, and its first model, which serves."""
+    with closing(open_factory(folder)) as world:
+        assert "Ship all" in world.built(SHIP)
+
+
+def ship_better(shipped: Path, folder: Path, promotion: str) -> None:
+    """The same factory with a better model besides, promoted or not as the policy says."""
+    with closing(copied(shipped, folder)) as world:
+        world.set("headrace", "promotion", promotion)
+        improve(world)
+        assert "Ship all" in world.built(SHIP)
 
 
 def improve(world: World) -> None:

@@ -79,37 +79,24 @@ def scores(model: Any, table: pa.Table, contract: Contract = CONTRACT) -> dict[d
     return PROBLEM.scores_by_day(Served(model, contract, "binary").predict(table), table)
 
 
-def bundle(
-    model: Any,
-    holdout: pa.Table,
-    contract: Contract = CONTRACT,
-    budget: Budget = Budget(),  # noqa: B008 - frozen
-    judged: Any = None,
-    learnt_until: date = CUT,
-) -> Bundle:
+def bundle(model: Any, holdout: pa.Table, contract: Contract = CONTRACT, judged: Any = None) -> Bundle:
     """The bundle of a model, judged on `holdout`; `judged` is another model that its evaluation is of."""
     from sklearn.dummy import DummyClassifier
 
     constant = fit(holdout, DummyClassifier())
     found = evaluate(scores(judged or model, holdout, contract), {"constant": scores(constant, holdout)})
     metrics = {**found, "model": digest_model(judged or model)}
-    return assembled(model, holdout, metrics, PROBLEM, contract, budget, learnt_until)
+    return assembled(model, holdout, metrics, PROBLEM, contract)
 
 
 def assembled(
-    model: Any,
-    holdout: pa.Table,
-    metrics: Mapping[str, Any],
-    problem: Problem,
-    contract: Contract = CONTRACT,
-    budget: Budget = Budget(),  # noqa: B008 - frozen
-    learnt_until: date = CUT,
+    model: Any, holdout: pa.Table, metrics: Mapping[str, Any], problem: Problem, contract: Contract = CONTRACT
 ) -> Bundle:
     """The bundle of a model of any kind, with metrics that are believed."""
     evidence = Evidence(
         description="Says whether it will come.",
-        trained_on=f"2013-01-01-{learnt_until}",
-        learnt_until=str(learnt_until),
+        trained_on=f"2013-01-01-{CUT}",
+        learnt_until=str(CUT),
         judged_on=f"{CUT}-2013-03-31",
         metrics=metrics,
         environment={"python": "3.11", "distributions": {"scikit-learn": "1.9.1"}},
@@ -119,7 +106,9 @@ def assembled(
             "sources": {"Rows": {"2013-01-01": "sha256:" + "2" * 64}},
         },
     )  # fmt: skip
-    return assemble(Candidate(ALIAS, model, dump_model(model), problem, contract, budget), holdout, evidence)
+    return assemble(
+        Candidate(ALIAS, model, dump_model(model), problem, contract, Budget()), holdout, evidence
+    )
 
 
 @cache
@@ -134,6 +123,12 @@ def small(c: float = 1.0) -> Bundle:
 def with_json(changed: Bundle, name: str, value: Any) -> Bundle:
     """A bundle in which one file says something else."""
     return replace(changed, files={**changed.files, name: canonical_json(value)})
+
+
+def learnt_until(found: Bundle, until: date) -> Bundle:
+    """A bundle that says its model has learnt from the days before another one."""
+    serving = {**found.json("serving.json"), "learnt_until": str(until)}
+    return with_json(found, "serving.json", serving)
 
 
 def registry(folder: Path, storage: Storage | None = None, clock: FakeClock | None = None) -> Registry:

@@ -11,7 +11,7 @@ import pytest
 from tests import console
 from tests.mill import ROOT, Checkout
 
-PAGES = ("README.md", "docs/operate.md", "docs/release.md", "docs/format.md")
+PAGES = ("docs/release.md", "README.md", "docs/operate.md", "docs/format.md")
 EVERY_PAGE = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.store.repository import Record
 from tests.mill import ROOT, Project
 
-EXAMPLES = {"shop": "Slumps", "messages": "SpamFilter"}
+EXAMPLES = {"shop": "Slumps", "messages": "SpamFilter", "demand": "Demand"}
 LINES = 45
 
 
@@ -71,3 +72,39 @@ def test_the_spam_filter_knows_spam(tmp_path: Path) -> None:
     )
 
     assert project.run("python", "-c", program) == "True False\n"
+
+
+def test_a_corrected_day_costs_its_path_and_gives_the_model_of_a_full_build(tmp_path: Path) -> None:
+    project = Project.example("demand", tmp_path / "demand")
+    project.luigi("demand", "Demand")
+    before = project.digests("Demand")["finish all"]
+    correct(project)
+
+    project.luigi("demand", "Demand")
+
+    assert project.built() == [
+        "Demand finish all",
+        "Demand merge 2026",
+        "Demand merge 2026-02",
+        "Demand summarize 2026-02-03",
+        "Sales 2026-02-03",
+    ]
+    whole = Project.example("demand", tmp_path / "whole")
+    correct(whole)
+    whole.luigi("demand", "Demand")
+    assert len(whole.built()) == 2 * 12 + 2 + 1 + 1
+    model = whole.digests("Demand")["finish all"]
+    assert model != before
+    assert model in [digests(record) for record in project.records("Demand")]
+
+
+def correct(project: Project) -> None:
+    """The market had sold more on a day in the middle."""
+    file = project.landing / "sales" / "2026-02-03.csv"
+    rows = file.read_text(encoding="utf-8").replace("market,330,10.8,125", "market,330,10.8,145")
+    file.write_text(rows, encoding="utf-8")
+
+
+def digests(record: Record) -> tuple[str, str]:
+    """Those of the value and of its bytes."""
+    return record.outputs["value"]["digest"], record.outputs["value"]["blob"]

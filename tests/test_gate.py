@@ -107,15 +107,13 @@ def test_a_candidate_that_is_as_good_is_held(at: Candidates) -> None:
     assert found["champion"] == "warn"
 
 
-def test_a_champion_is_not_compared_on_days_that_it_has_learnt_from(
-    at: Candidates, models: Mapping[str, Any]
-) -> None:
-    at.champion = released.bundle(models["weak"], HOLDOUT, learnt_until=CUT.replace(day=25))
+def test_a_champion_is_not_compared_on_days_that_it_has_learnt_from(at: Candidates) -> None:
+    at.champion = released.learnt_until(at.champion, CUT.replace(day=25))
     at.registry.publish(at.champion)
 
     assert at.findings(at.sound)["champion"] == "warn"  # six days are left, which is not enough data
 
-    at.champion = released.bundle(models["weak"], HOLDOUT, learnt_until=date(2014, 1, 1))
+    at.champion = released.learnt_until(at.champion, date(2014, 1, 1))
     at.registry.publish(at.champion)
 
     assert at.findings(at.sound)["champion"] == "warn"
@@ -176,8 +174,8 @@ def test_a_leaking_feature_is_found_alone(at: Candidates) -> None:
     assert failed(found) == {"leak (hint alone)", "contract"}  # nor can callers give it a hint
 
 
-def test_a_model_that_learnt_from_what_judges_it_is_found(at: Candidates, models: Mapping[str, Any]) -> None:
-    late = released.bundle(models["sound"], HOLDOUT, learnt_until=CUT.replace(day=2))
+def test_a_model_that_learnt_from_what_judges_it_is_found(at: Candidates) -> None:
+    late = released.learnt_until(at.sound, CUT.replace(day=2))
 
     assert failed(at.findings(late)) == {"split"}
 
@@ -209,12 +207,10 @@ def test_a_contract_that_takes_less_is_refused(at: Candidates, models: Mapping[s
 
 
 @pytest.mark.parametrize("limit", ["size_mb", "load_ms", "row_ms", "batch_ms"])
-def test_what_costs_more_than_declared_is_refused(
-    at: Candidates, models: Mapping[str, Any], limit: str
-) -> None:
-    budget = replace(Budget(), **{limit: 1e-6})
+def test_what_costs_more_than_declared_is_refused(at: Candidates, limit: str) -> None:
+    narrow = released.with_json(at.sound, "budget.json", replace(Budget(), **{limit: 1e-6}).fields())
 
-    assert failed(at.findings(released.bundle(models["sound"], HOLDOUT, budget=budget))) == {limit}
+    assert failed(at.findings(narrow)) == {limit}
 
 
 def test_damage_is_found_before_anything_is_parsed(at: Candidates) -> None:
@@ -346,7 +342,7 @@ def test_what_a_check_of_the_model_refused_is_not_tried_again(
 @pytest.mark.parametrize(
     ("check", "planted"),
     [
-        ("_split", lambda m: released.bundle(m["sound"], HOLDOUT, learnt_until=CUT.replace(day=2))),
+        ("_split", lambda m: released.learnt_until(released.bundle(m["sound"], HOLDOUT), CUT.replace(day=2))),
         ("_as_claimed", lambda m: released.bundle(m["sound"], HOLDOUT, judged=m["weak"])),
     ],
 )

@@ -16,7 +16,7 @@ from pipeline.release import configured
 from pipeline.release.registry import Registry
 from pipeline.store.repository import blob_name
 from tests import factory
-from tests.factory import SHIP, WARNINGS, improve
+from tests.factory import SHIP, WARNINGS
 from tests.mill import Project
 from tests.world import World
 
@@ -24,23 +24,10 @@ ALIAS = "breakage"
 TWO_DAYS = "2013-05-30-2013-06-01"
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A factory with two models: the better one serves. Copy it to change anything."""
-    folder = tmp_path_factory.mktemp("factory") / "shipped"
-    world = factory.open_factory(folder)
-    try:
-        world.built(SHIP)
-        improve(world)
-        world.built(SHIP)
-    finally:
-        world.close()
-    return folder
-
-
 @pytest.fixture
-def plant(shipped: Path, tmp_path: Path) -> Iterator[World]:
-    world = factory.copied(shipped, tmp_path / "factory")
+def plant(better: Path, tmp_path: Path) -> Iterator[World]:
+    """The better of two models serves."""
+    world = factory.copied(better, tmp_path / "factory")
     world.built(SHIP)
     yield world
     world.close()

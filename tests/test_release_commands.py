@@ -18,31 +18,17 @@ from pipeline.release import configured, signed
 from pipeline.release.registry import Registry
 from pipeline.values.digest import Digest
 from tests import factory
-from tests.factory import SHIP, improve, spoil
+from tests.factory import SHIP, spoil
 from tests.world import World
 
 ALIAS = "breakage"
 Ask = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A factory whose second model is better, and waits for a person. Copy it to change anything."""
-    folder = tmp_path_factory.mktemp("factory") / "shipped"
-    world = factory.open_factory(folder)
-    try:
-        world.built(SHIP)
-        world.set("headrace", "promotion", "manual")
-        improve(world)
-        world.built(SHIP)
-    finally:
-        world.close()
-    return folder
-
-
 @pytest.fixture
-def plant(shipped: Path, tmp_path: Path) -> Iterator[World]:
-    world = factory.copied(shipped, tmp_path / "factory")
+def plant(waiting: Path, tmp_path: Path) -> Iterator[World]:
+    """The first model serves, and a better one waits."""
+    world = factory.copied(waiting, tmp_path / "factory")
     world.set("headrace", "promotion", "manual")
     yield world
     world.close()

@@ -20,21 +20,18 @@ from tests.world import World
 ALIAS = "breakage"
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A factory whose first model serves. Copy it to change anything."""
-    folder = tmp_path_factory.mktemp("factory") / "shipped"
-    world = factory.open_factory(folder)
-    try:
-        assert "Ship all" in world.built(SHIP)
-    finally:
-        world.close()
-    return folder
-
-
 @pytest.fixture
 def plant(shipped: Path, tmp_path: Path) -> Iterator[World]:
     world = factory.copied(shipped, tmp_path / "factory")
+    assert world.built(SHIP) == []
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def improved(better: Path, tmp_path: Path) -> Iterator[World]:
+    """A plant whose second, better model serves."""
+    world = factory.copied(better, tmp_path / "factory")
     assert world.built(SHIP) == []
     yield world
     world.close()
@@ -144,19 +141,17 @@ def test_worse_data_is_refused_and_told_every_night_until_it_is_mended(plant: Wo
     assert len(history(plant)) == 1
 
 
-def test_a_model_that_is_no_better_is_held_and_waits_for_a_person(plant: World) -> None:
-    improve(plant)
-    plant.built(SHIP)
-    plant.edit("factory.learning", "PENALTY = 1.0", "PENALTY = 1.01")
+def test_a_model_that_is_no_better_is_held_and_waits_for_a_person(improved: World) -> None:
+    improved.edit("factory.learning", "PENALTY = 1.0", "PENALTY = 1.01")
 
-    assert "Ship all" in plant.built(SHIP)
-    assert status(plant, bundle(plant)) == "held"
-    assert len(history(plant)) == 2
-    assert plant.built(SHIP) == []
+    assert "Ship all" in improved.built(SHIP)
+    assert status(improved, bundle(improved)) == "held"
+    assert len(history(improved)) == 2
+    assert improved.built(SHIP) == []
 
-    registry(plant).promote(ALIAS, bundle(plant), "looked at it", 2)
-    assert plant.built(SHIP) == []
-    assert len(history(plant)) == 3
+    registry(improved).promote(ALIAS, bundle(improved), "looked at it", 2)
+    assert improved.built(SHIP) == []
+    assert len(history(improved)) == 3
 
 
 def test_the_champion_in_another_wrapping_is_done(plant: World) -> None:
@@ -171,30 +166,28 @@ def test_the_champion_in_another_wrapping_is_done(plant: World) -> None:
 # People and cron.
 
 
-def test_cron_never_undoes_a_rollback(plant: World) -> None:
-    improve(plant)
-    plant.built(SHIP)
-    registry(plant).rollback(ALIAS, "too many alarms")
+def test_cron_never_undoes_a_rollback(improved: World) -> None:
+    registry(improved).rollback(ALIAS, "too many alarms")
 
-    assert plant.built(SHIP) == []
-    plant.session().storage.delete([n for n in plant.storage.list("cache") if n.startswith("cache/stages")])
-    assert plant.built(SHIP) == []
-    assert [each.step for each in history(plant)] == ["promote", "promote", "rollback"]
+    assert improved.built(SHIP) == []
+    improved.session().storage.delete(
+        [n for n in improved.storage.list("cache") if n.startswith("cache/stages")]
+    )
+    assert improved.built(SHIP) == []
+    assert [each.step for each in history(improved)] == ["promote", "promote", "rollback"]
 
 
-def test_nor_does_it_in_another_wrapping(plant: World) -> None:
-    improve(plant)
-    plant.built(SHIP)
-    registry(plant).rollback(ALIAS, "too many alarms")
-    wrap(plant)
+def test_nor_does_it_in_another_wrapping(improved: World) -> None:
+    registry(improved).rollback(ALIAS, "too many alarms")
+    wrap(improved)
 
-    assert plant.built(SHIP) == ["Ship all"]
-    assert status(plant, bundle(plant)) == "passed"  # it is better, and barred all the same
-    assert len(history(plant)) == 3
-    assert plant.built(SHIP) == []
+    assert improved.built(SHIP) == ["Ship all"]
+    assert status(improved, bundle(improved)) == "passed"  # it is better, and barred all the same
+    assert len(history(improved)) == 3
+    assert improved.built(SHIP) == []
 
-    registry(plant).promote(ALIAS, bundle(plant), "the alarms were right", 3)
-    assert history(plant)[-1].model == history(plant)[1].model
+    registry(improved).promote(ALIAS, bundle(improved), "the alarms were right", 3)
+    assert history(improved)[-1].model == history(improved)[1].model
 
 
 def test_by_a_manual_policy_a_model_waits_until_it_is_promoted(plant: World) -> None:

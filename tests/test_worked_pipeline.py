@@ -19,7 +19,9 @@ from pipeline.values.partition import Interval
 from tasks.training import split
 from tests.mill import PROGRAMS, ROOT, Mill
 
-UNTIL = "2013-02-18"
+UNTIL, ARRIVED, CORRECTED = "2013-02-18", "2013-02-19", "2013-01-10"
+LEARNT = "2013-01-01-2013-02-07"
+"""What of it the model learns from; the rest is held out."""
 FAMILIES = (
     "Flights", "Weather", "Planes", "CleanFlights", "CleanWeather", "DelayHistory", "DailyFeatures",
     "FitModel", "DailyScores", "Evaluate", "TrainModel",
@@ -36,6 +38,43 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Mill:
     return mill
 
 
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[int]:
+    """The port of a running `luigid`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [str(PROGRAMS / "luigid"), "--port", str(port), "--address", "127.0.0.1"]
+    environment = {**os.environ, "LUIGI_CONFIG_PATH": str(ROOT / "configs" / "luigid.cfg")}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        yield port
+        process.terminate()
+
+
+def by_luigid(port: int) -> str:
+    """The configuration that lets it schedule."""
+    return (
+        f"[core]\nlocal_scheduler = false\ndefault_scheduler_host = 127.0.0.1\n"
+        f"default_scheduler_port = {port}\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def scheduled(trained: Mill, scheduler: int, tmp_path_factory: pytest.TempPathFactory) -> Mill:
+    """The same files in a second store, brought there by two workers whom a `luigid` schedules."""
+    mill = Mill(tmp_path_factory.mktemp("mill") / "scheduled")
+    shutil.copytree(trained.landing, mill.landing)
+    mill.configure(by_luigid(scheduler))
+    assert "complete" in mill.train("--workers", "2").splitlines()[-1]
+    return mill
+
+
 @pytest.fixture
 def mill(trained: Mill, tmp_path: Path) -> Mill:
     return trained.copy(tmp_path / "mill")
@@ -46,7 +85,7 @@ def test_the_bare_command_trains_a_model_and_judges_it(trained: Mill) -> None:
 
     assert len(told.splitlines()) == 10
     assert "complete" in told
-    assert "2013-01-01-2013-02-07" in told
+    assert LEARNT in told
     assert "ROC AUC 0.6" in told or "ROC AUC 0.7" in told
 
 
@@ -79,45 +118,40 @@ def test_a_night_without_news_loads_no_library_of_data(mill: Mill) -> None:
     assert not loaded & HEAVY
 
 
-def test_a_second_store_holds_the_same_values_to_the_bit(trained: Mill, tmp_path: Path) -> None:
-    """Also with two workers, and with the tables' threads left as they are."""
-    other = Mill(tmp_path / "other")
-    shutil.copytree(trained.landing, other.landing)
-
-    other.train("--workers", "2")
-
+def test_a_second_store_holds_the_same_values_to_the_bit(trained: Mill, scheduled: Mill) -> None:
+    """Also with two workers, whom `luigid` schedules, and with the tables' threads left as they are."""
     for family in FAMILIES:
-        assert other.digests(family) == trained.digests(family), family
+        assert scheduled.digests(family) == trained.digests(family), family
 
 
-def test_an_arriving_day_builds_itself_and_what_sees_it(mill: Mill) -> None:
+@pytest.fixture(scope="module")
+def night(trained: Mill, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a night builds in which a day has arrived, and another was corrected."""
+    mill = trained.copy(tmp_path_factory.mktemp("mill") / "night")
+    mill.land("--until", ARRIVED)
+    mill.land("--correct", CORRECTED)
     mill.train()
-    mill.land("--until", "2013-02-19")
+    return mill.built()
 
-    mill.train()
 
-    day = "2013-02-19"
-    assert set(mill.built()) >= {
-        f"Flights {day}", f"Weather {day}", f"CleanFlights {day}", f"CleanWeather {day}",
-        f"DailyFeatures {day}", f"DelayHistory finish {day}", "Evaluate all", "TrainModel all",
+def test_an_arriving_day_builds_itself_and_what_sees_it(night: list[str]) -> None:
+    assert set(night) >= {
+        f"Flights {ARRIVED}", f"Weather {ARRIVED}", f"CleanFlights {ARRIVED}", f"CleanWeather {ARRIVED}",
+        f"DailyFeatures {ARRIVED}", f"DelayHistory finish {ARRIVED}", "Evaluate all", "TrainModel all",
     }  # fmt: skip
-    assert not [
-        label for label in mill.built() if label.startswith(("Flights", "CleanF")) and day not in label
-    ]
+    days = {label.split()[-1] for label in night if label.startswith(("Flights", "CleanF"))}
+    assert days == {CORRECTED, ARRIVED}
 
 
-def test_a_corrected_day_builds_what_its_content_reaches(mill: Mill) -> None:
-    mill.train()
-    mill.land("--correct", "2013-01-10")
-
-    mill.train()
-
-    built = mill.built()
-    assert [label for label in built if label.startswith("Flights")] == ["Flights 2013-01-10"]
-    assert [label for label in built if label.startswith("Weather")] == []
-    histories = [label.split()[-1] for label in built if label.startswith("DelayHistory finish")]
+def test_a_corrected_day_builds_what_its_content_reaches(night: list[str]) -> None:
+    assert [label for label in night if label.startswith("Flights")] == [
+        f"Flights {CORRECTED}", f"Flights {ARRIVED}",
+    ]  # fmt: skip
+    assert [label for label in night if label.startswith("Weather")] == [f"Weather {ARRIVED}"]
+    finished = {label.split()[-1] for label in night if label.startswith("DelayHistory finish")}
+    histories = {day for day in finished if day <= UNTIL}
     assert (min(histories), max(histories)) == ("2013-01-11", "2013-02-07")
-    assert "FitModel all" in built
+    assert "FitModel all" in night
 
 
 def test_an_interval_without_data_is_missing_data(mill: Mill) -> None:
@@ -185,12 +219,10 @@ def test_a_bundle_lost_is_made_again_of_its_model_and_that_only_if_it_is_lost_to
 
 @pytest.mark.parametrize("dates", ["2013-01", "2013-01-05-2013-02-01"])
 def test_another_interval_shares_the_days_that_are_there(mill: Mill, dates: str) -> None:
-    mill.train("--dates", dates)
+    """So does the whole job: docs/operate.md shows it."""
+    mill.luigi("tasks", "FitModel", "--dates", dates)
 
-    assert not [
-        label for label in mill.built() if label.startswith(("Flights", "Weather", "DailyF", "Delay"))
-    ]
-    assert "FitModel all" in mill.built()
+    assert mill.built() == ["FitModel all"]
 
 
 def test_the_command_works_in_any_folder_below_the_checkout(mill: Mill) -> None:
@@ -199,41 +231,19 @@ def test_the_command_works_in_any_folder_below_the_checkout(mill: Mill) -> None:
     assert said.splitlines()[-1].startswith("nothing to do")
 
 
-@pytest.fixture
-def scheduler() -> Iterator[int]:
-    """The port of a running `luigid`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [str(PROGRAMS / "luigid"), "--port", str(port), "--address", "127.0.0.1"]
-    environment = {**os.environ, "LUIGI_CONFIG_PATH": str(ROOT / "configs" / "luigid.cfg")}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        while process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-        yield port
-        process.terminate()
+def test_a_running_luigid_schedules_it_by_configuration(
+    scheduled: Mill, scheduler: int, tmp_path: Path
+) -> None:
+    assert "TrainModel all" in scheduled.built()
 
+    mill = scheduled.copy(tmp_path / "mill")
+    mill.configure(by_luigid(scheduler))
+    for day in ("2013-01-10", "2013-01-11"):  # the second at once: luigid has just heard that all is done
+        mill.land("--correct", day)
+        mill.luigi("tasks", "FitModel", "--dates", LEARNT, "--workers", "2")
 
-def test_a_running_luigid_schedules_it_by_configuration(mill: Mill, scheduler: int) -> None:
-    mill.configure(
-        f"[core]\nlocal_scheduler = false\ndefault_scheduler_host = 127.0.0.1\n"
-        f"default_scheduler_port = {scheduler}\n"
-    )
-    mill.land("--until", "2013-02-19")
-
-    said = mill.train("--workers", "2")
-
-    assert "complete" in said.splitlines()[-1]
-    assert "TrainModel all" in mill.built()
-
-    mill.land("--correct", "2013-02-10")  # at once: luigid has just heard that all is done
-    mill.train("--workers", "2")
-
-    assert "Flights 2013-02-10" in mill.built()
+        assert f"Flights {day}" in mill.built()
+        assert "FitModel all" in mill.built()
 
 
 def test_features_that_know_the_outcome_are_refused(mill: Mill, tmp_path: Path) -> None:

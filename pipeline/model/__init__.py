@@ -5,4 +5,6 @@
 `estimate` every metric with its interval; `compare` two models on the same rows; `evaluation` all that is
 known of a candidate beside simpler models. `leaks`, `determinism`, `sanity` and `seeds` are what training
 itself is held to. No Luigi, and nothing that reads.
+
+`linear`, `bayes` models made of aggregates instead of rows.
 """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BundleDamaged, HeadraceError, NotReplayed
 from pipeline.release import golden
 from pipeline.values.contract import Column, Contract
-from pipeline.values.frame import as_frame
+from pipeline.values.frame import laid_out
+from pipeline.values.layout import Layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +42,7 @@ class Served:
         Raises:
             InputRefused: names the first field that breaks the contract.
         """
-        frame = as_frame(rows, self.contract)
+        frame = laid_out(rows, self._layout)
         if not len(frame):
             return self._nothing()
         if self.kind == "regression":
@@ -48,6 +50,10 @@ class Served:
             return numbers
         probabilities: np.ndarray = self.model.predict_proba(frame)
         return probabilities[:, 1] if self.kind == "binary" else probabilities
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self.contract)
 
     def _nothing(self) -> np.ndarray:
         """The predictions of no row: scikit-learn refuses to be asked nothing."""

@@ -1,9 +1,10 @@
 """Mergeable summaries of rows: a day's make a month's, a month's make a year's.
 
 The law: `empty` is the identity of `merge`, and merging is associative and commutative, so that one
-changed day costs one summary and a path of the calendar tree. Integers obey it exactly; sums of
-floats to rounding, which is why the framework merges in a tree of one fixed shape.
-`tests/aggregate_suite.py` holds every subclass to it.
+changed day costs one summary and a path of the calendar tree. Integers obey it exactly, and floats
+that are added as integers (`pipeline.values.exact`); other sums of floats to rounding, which is why
+the framework merges in a tree of one fixed shape. `tests/aggregate_suite.py` holds every subclass
+to what it says of itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pipeline.values.digest import Digest, digest_value
 
@@ -21,6 +22,9 @@ SEMANTICS = 1
 
 class Aggregate(ABC):
     """A summary of rows that can be merged with another one of its class."""
+
+    exact: ClassVar[bool] = True
+    """Whether order and grouping leave no trace at all; false where floats are added, with rounding."""
 
     @classmethod
     @abstractmethod

@@ -25,7 +25,8 @@ class Tally(Aggregate):
     """Exact integer sums by key, as in "flights, late flights and minutes late of each carrier".
 
     `fields` names the integers, the number of rows first: `("rows", *sums)`. They have no bound, so
-    they are exact in whatever order the days come.
+    they are exact in whatever order the days come. Without sums it counts categories: how many rows
+    each combination of the keys has. `ClassCounts` counts several columns, each for itself.
 
     >>> day = Tally(("rows", "late"), {("UA",): (120, 30)})
     >>> day.merge(day).get(("UA",))
