@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.build import cache, metrics, status
+from pipeline.build import cache, coverage, metrics, status
 from pipeline.build.failure import cause
 from pipeline.build.outcome import WORDS
 from pipeline.build.progress import CLEARED
@@ -193,12 +193,10 @@ def _told(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _counts(found: Mapping[str, Any]) -> dict[str, int]:
     """How many actions were built, and what became of the partitions; shared ones count once."""
-    seen: dict[tuple[str, str], str] = {}
-    for stage in found.values():
-        for label, word in stage["partitions"].items():
-            place = (stage["task"], label)
-            seen[place] = min(seen.get(place, word), word, key=WORDS.index)
-    counts = Counter(seen.values())
+    tasks = {stage["task"] for stage in found.values()}
+    counts: Counter[str] = Counter()
+    for task in tasks:
+        counts += coverage.counts(stage for stage in found.values() if stage["task"] == task)
     counts["built"] = sum(len(stage["builds"]) for stage in found.values())
     counts["failed"] = len(failures(found))
     return {word: counts[word] for word in WORDS}

@@ -47,9 +47,9 @@ def decode(place: str, found: Mapping[str, Any]) -> Node | None:
 
 
 def _node(row: list[Any]) -> Node:
-    digest, complete, is_new, first, last, size, done, place, value = row
+    digest, complete, is_new, first, last, size, done, found, place, value = row
     return Node(
-        Digest(digest), complete, is_new, Span(first, last, size, done), None, place,
+        Digest(digest), complete, is_new, Span(first, last, size, done, found), None, place,
         _outcome(value) if value else None,
     )  # fmt: skip
 
@@ -74,11 +74,12 @@ def _output(row: list[Any] | None) -> Output | None:
 def as_found(node: Node, read: Read) -> Node:
     """The same, as a later run sees it: nothing was built or cut off."""
     value = node.value._replace(how=How.FOUND) if node.value else None
+    span = node.span._replace(found=node.span.done)
     if node.place:
-        return Node(node.digest, node.complete, False, node.span, None, node.place, value)
+        return Node(node.digest, node.complete, False, span, None, node.place, value)
     members: Iterable[tuple[str, Node | Outcome]] = node.members(read).items()
     found = {
         label: as_found(each, read) if isinstance(each, Node) else each._replace(how=How.FOUND)
         for label, each in members
     }
-    return Node(node.digest, node.complete, False, node.span, found, node.place, value)  # type: ignore[arg-type]
+    return Node(node.digest, node.complete, False, span, found, node.place, value)  # type: ignore[arg-type]

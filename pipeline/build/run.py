@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline.build import failure, ledger, messages, status
+from pipeline.build import coverage, failure, ledger, messages, status
 from pipeline.build import session as sessions
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.request import require_one_process
@@ -78,13 +78,15 @@ def keep_report(
     error: BaseException | None = None,
 ) -> None:
     """Keep what a stage did, for the end of the run and for `headrace log`."""
+    told, found = coverage.notable(outcomes)
     body = {
         "task": report.task,
         "state": state,
-        "partitions": {label: outcome.word for label, outcome in outcomes.items()},
+        "partitions": {label: outcome.word for label, outcome in told.items()},
+        "found": found,
         "builds": report.builds,
-        "failures": [*report.failures, *_not_tried(report, outcomes)],
-        "blocked": {k: o.cause for k, o in outcomes.items() if o.state is State.BLOCKED},
+        "failures": [*report.failures, *_not_tried(report, told)],
+        "blocked": {k: o.cause for k, o in told.items() if o.state is State.BLOCKED},
         "alarms": report.alarms,
         "warnings": report.warnings,
         "error": failure.fields(error) if error else None,

@@ -25,13 +25,14 @@ Read = Callable[[str], "Node | None"]
 
 
 class Span(NamedTuple):
-    """What a node's row tells of it: the first partition below, the last, how many are there, and how many
-    are done."""
+    """What a node's row tells of it: the first partition below, the last, how many there are, how many of
+    them are done, and how many were found so."""
 
     first: str
     last: str
     size: int
     done: int
+    found: int
 
 
 class Node:
@@ -75,12 +76,13 @@ def leaf(outcomes: Mapping[str, Outcome], is_sound: bool = True, value: Outcome 
     """A lowest node, of the outcomes of its partitions."""
     labels = list(outcomes)
     done = sum(outcome.state is State.DONE for outcome in outcomes.values())
+    found = sum(outcome.word == How.FOUND for outcome in outcomes.values())
     values = outcomes.values() if value is None else [*outcomes.values(), value]
     return Node(
         digest_value({label: outcome.digest for label, outcome in outcomes.items()}),
         is_sound and is_complete(values),
         any(outcome.how is How.BUILT for outcome in values),
-        Span(labels[0] if labels else "", labels[-1] if labels else "", len(labels), done),
+        Span(labels[0] if labels else "", labels[-1] if labels else "", len(labels), done, found),
         outcomes,
         value=value,
     )
@@ -99,6 +101,7 @@ def branch(nodes: Mapping[str, Node], is_sound: bool = True, value: Outcome | No
             spans[-1].last if spans else "",
             sum(span.size for span in spans),
             sum(span.done for span in spans),
+            sum(span.found for span in spans),
         ),
         nodes,
         value=value,

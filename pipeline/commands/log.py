@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.build import ledger, status
+from pipeline.build import coverage, ledger, status
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.outcome import WORDS, State
@@ -64,7 +63,7 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
     yield from _error(summary)
     for name, stage in stages.items():
         state = stage.get("state", status.OVER)
-        counts = _counts(Counter(stage["partitions"].values())) if state == status.OVER else state
+        counts = _counts(coverage.counts([stage])) if state == status.OVER else state
         yield f"  {name}: {counts} ({stage['seconds']:.2f} s)"
         for build in stage["builds"][:_SHOWN]:
             label = action_label(build["task"], build["step"], build["partition"])
