@@ -67,6 +67,10 @@ class BlobDamaged(StoreError):
     """A blob's bytes are not those that its name promises."""
 
 
+class WorkerDied(HeadraceError):
+    """A process that was building died: killed, short of memory, or by a fault of a library."""
+
+
 class CacheLost(StoreError):
     """A part of the cache that another part counts on is gone: it is made again from the records."""
 

@@ -1,4 +1,4 @@
-"""Bringing actions up to date, in this process: find the record, or build, and commit in groups.
+"""Bringing actions up to date: find the record, or build, and commit in groups.
 
 The one place in which something is built. Whoever decides hands over `Work`; what comes back says for each
 partition what it is now. Values are acknowledged (found by others, used by consumers) only once their group
@@ -8,17 +8,17 @@ is durable.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.build import failure
 from pipeline.build.action import Action, action_label
 from pipeline.build.claim import Claims
 from pipeline.build.finder import Finder, Work, done
-from pipeline.build.outcome import How, Outcome, Output, State
+from pipeline.build.making import Failed, Order, Product
+from pipeline.build.outcome import How, Outcome, State
 from pipeline.build.progress import Progress
-from pipeline.build.result import Made
 from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
 from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
@@ -58,6 +58,14 @@ class Report:
         """Forget an earlier failure, now that there is a value: the file was dropped again meanwhile."""
         place = (action.step, action.partition)
         self.failures = [f for f in self.failures if (f["step"], f["partition"]) != place]
+
+
+class _Begun(NamedTuple):
+    """A build that was begun, and why."""
+
+    work: Work
+    reasons: list[str]
+    started_at: str
 
 
 class Engine(Finder):
@@ -108,7 +116,7 @@ class Engine(Finder):
         with Progress(self.task, len(wanted)) as progress:
             while wanted:
                 try:
-                    wanted = [work for work in wanted if not self._try(work, outcomes, progress)]
+                    wanted = self._try(wanted, outcomes, progress)
                 finally:
                     self._flush(outcomes)
                 if wanted:
@@ -133,7 +141,7 @@ class Engine(Finder):
         try:
             effect()
         except HeadraceError as error:
-            return self._failed(step, label, error)
+            return self._failed(step, label, error, failure.fields(error))
         return outcome
 
     def _note_failed(self, works: Iterable[Work], outcomes: Mapping[str, Outcome]) -> None:
@@ -147,16 +155,33 @@ class Engine(Finder):
             outcomes[work.action.partition] = outcome
         return outcome is not None
 
-    def _try(self, work: Work, outcomes: dict[str, Outcome], progress: Progress) -> bool:
-        """Build, unless somebody else is at it."""
-        if not self._claims.take(work.action.key):
-            return self._found(work, outcomes)
-        if not self._found(work, outcomes):  # nobody finished it before the claim was ours
-            reasons = self.why(work.action)
-            self._clear(work.action)
-            self._build(work, reasons, outcomes)
-        progress.step()
-        return True
+    def _try(self, wanted: Sequence[Work], outcomes: dict[str, Outcome], progress: Progress) -> list[Work]:
+        """Build what nobody else is at; what others are at comes back."""
+        others: list[Work] = []
+        orders = self._orders(wanted, others, outcomes, progress)
+        for order, result in self.session.makers().make(orders, len(wanted)):
+            if isinstance(result, Failed):
+                self._fail(order.note, result, outcomes)
+            else:
+                self._take(order.note, result, outcomes)
+            progress.step()
+        return others
+
+    def _orders(
+        self, wanted: Sequence[Work], others: list[Work], outcomes: dict[str, Outcome], progress: Progress
+    ) -> Iterator[Order]:
+        """What is to be built, each claimed just before it begins."""
+        for work in wanted:
+            if not self._claims.take(work.action.key):
+                if not self._found(work, outcomes):
+                    others.append(work)
+            elif self._found(work, outcomes):  # somebody finished it before the claim was ours
+                progress.step()
+            else:
+                reasons = self.why(work.action)
+                self._clear(work.action)
+                log.debug("building %s: %s", work.action.label, "; ".join(reasons))
+                yield Order(work.make, _Begun(work, reasons, self.session.clock().isoformat()))
 
     def _clear(self, action: Action) -> None:
         """Move damage aside that would be in the way of what is built now."""
@@ -169,34 +194,24 @@ class Engine(Finder):
         for blob in self.lost_blobs(record) if record else []:
             self.repository.set_aside(blob, self.session.run_id)
 
-    def _build(self, work: Work, reasons: list[str], outcomes: dict[str, Outcome]) -> None:
-        action = work.action
-        log.debug("building %s: %s", action.label, "; ".join(reasons))
-        started_at, began = self.session.clock(), stopwatch()
-        try:
-            made = work.make()
-            draft, output = self._draft(action, made, reasons, started_at.isoformat(), began)
-        except (StoreError, TaskError) as error:
-            if not isinstance(error, BlobDamaged):
-                raise  # no partition's own trouble: the next one would fail alike
-            self._fail(work, error, outcomes)
-        except Exception as error:
-            self._fail(work, error, outcomes)
-        else:
-            outcomes[action.partition] = Outcome(State.DONE, output, action.key, How.BUILT)
-            self._group.append((work, draft))
-            self._group_bytes += sum(map(len, draft.blobs.values()))
-            if self._is_due():
-                self._flush(outcomes)
+    def _take(self, begun: _Begun, made: Product, outcomes: dict[str, Outcome]) -> None:
+        action = begun.work.action
+        outcomes[action.partition] = Outcome(State.DONE, made.outputs["value"], action.key, How.BUILT)
+        draft = self._draft(begun, made)
+        self._group.append((begun.work, draft))
+        self._group_bytes += sum(map(len, draft.blobs.values()))
+        if self._is_due():
+            self._flush(outcomes)
 
-    def _fail(self, work: Work, error: Exception, outcomes: dict[str, Outcome]) -> None:
-        action = work.action
-        outcomes[action.partition] = self._failed(action.step, action.partition, error)
+    def _fail(self, begun: _Begun, failed: Failed, outcomes: dict[str, Outcome]) -> None:
+        error, action = failed.error, begun.work.action
+        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged):
+            raise error  # no partition's own trouble: the next one would fail alike
+        outcomes[action.partition] = self._failed(action.step, action.partition, error, failed.told)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)
 
-    def _failed(self, step: str, partition: str, error: Exception) -> Outcome:
+    def _failed(self, step: str, partition: str, error: Exception, told: Mapping[str, Any]) -> Outcome:
         """Tell of a failure, and keep it for the end of the run."""
-        told = failure.fields(error)
         level = logging.ERROR if len(self.report.failures) < TOLD_FAILURES else logging.DEBUG
         log.log(level, "%s failed: %s", action_label(self.task, step, partition), told["cause"])
         missing = isinstance(error, MissingData)
@@ -211,33 +226,24 @@ class Engine(Finder):
         )
         return Outcome(State.FAILED, cause=told["cause"], missing=missing)
 
-    def _draft(
-        self, action: Action, made: Made, reasons: list[str], started_at: str, began: float
-    ) -> tuple[Draft, Output]:
-        from pipeline.values.codec import encode
-
-        outputs, blobs = {}, {}
-        for name, value in {"value": made.value, "rejected": made.rejected}.items():
-            if name == "rejected" and value is None:
-                continue
-            encoded = encode(value)
-            blob = digest_bytes(encoded.data)
-            blobs[blob] = encoded.data
-            outputs[name] = Output(encoded.digest, blob, len(encoded.data), encoded.codec, encoded.rows)
-        environment = self.session.environment()
+    def _draft(self, begun: _Begun, made: Product) -> Draft:
+        action, environment = begun.work.action, self.session.environment()
         body = {
             "recipe": action.recipe(),
-            "outputs": {name: _fields(output) for name, output in outputs.items()},
+            "outputs": {name: output._asdict() for name, output in made.outputs.items()},
             "rows": made.rows,
-            "reason": reasons,
+            "reason": begun.reasons,
             "environment": digest_bytes(environment),
             "run": self.session.run_id,
-            "started_at": started_at,
-            "seconds": round(stopwatch() - began, 6),
+            "started_at": begun.started_at,
+            "seconds": made.seconds,
         }
-        blobs[digest_bytes(environment)] = environment
-        blobs[action.code] = self.session.code_blob(action.code)
-        return Draft(action.key, body, blobs), outputs["value"]
+        blobs = {
+            **made.blobs,
+            digest_bytes(environment): environment,
+            action.code: self.session.code_blob(action.code),
+        }
+        return Draft(action.key, body, blobs)
 
     def _is_due(self) -> bool:
         return (
@@ -285,13 +291,3 @@ class Engine(Finder):
         )
         log.warning("%s", text)
         (self.report.warnings if commit.is_ours else self.report.alarms).append(text)
-
-
-def _fields(output: Output) -> Mapping[str, Any]:
-    return {
-        "digest": output.digest,
-        "blob": output.blob,
-        "size_bytes": output.size_bytes,
-        "codec": output.codec,
-        "rows": output.rows,
-    }

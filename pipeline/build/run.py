@@ -163,6 +163,7 @@ def close(session: Session) -> None:
     if session.is_closed or session.pid != os.getpid():
         return
     session.is_closed = True
+    session.dismiss()
     atexit.unregister(close)
     session.ended_by = session.ended_by or messages.ended_by()
     if session.requested:

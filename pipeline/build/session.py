@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.build import cache, configuration
 from pipeline.build.nodes import as_found, decode, encode
@@ -23,6 +23,9 @@ from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+
+if TYPE_CHECKING:
+    from pipeline.build.pool import Makers
 
 _CODE = "cache/code"
 
@@ -60,6 +63,8 @@ class Session:
         self._code_blobs: dict[Digest, bytes] = {}
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._environment: bytes | None = None
+        self._makers: Makers | None = None
+        self._makers_pid = 0
         self.repository.open()
         self._code_cache = CodeCache(cache.kept(storage, _CODE))
 
@@ -110,6 +115,20 @@ class Session:
 
             self._environment = canonical_json(describe())
         return self._environment
+
+    def makers(self) -> Makers:
+        """Who builds for this process; a process that was forked off begins with nobody."""
+        if self._makers is None or self._makers_pid != os.getpid():
+            from pipeline.build.pool import makers
+
+            self._makers, self._makers_pid = makers(self), os.getpid()
+        return self._makers
+
+    def dismiss(self) -> None:
+        """Let those go who built for this process."""
+        if self._makers is not None and self._makers_pid == os.getpid():
+            self._makers.close()
+        self._makers = None
 
     # What is settled.
 
