@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
 from pipeline.values.digest import Digest, digest_value
+from pipeline.values.kind import is_bytes, is_list, is_text, type_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def digest_table(table: pa.Table) -> Digest:
     for name, column in zip(table.column_names, table.columns, strict=True):
         hasher = hashlib.sha256()
         try:
-            hasher.update(_type_name(column.type).encode() + b"\n")
+            hasher.update(type_name(column.type).encode() + b"\n")
             for part in _parts(column.chunks):
                 hasher.update(part)
         except TypeError as error:
@@ -111,7 +112,7 @@ def _in_written_types(table: pa.Table, file: pq.ParquetFile) -> pa.Table:
     written = pa.ipc.read_schema(pa.py_buffer(b64decode(stored))) if stored else table.schema
     for index, field in enumerate(table.schema):
         kind = written.field(field.name).type
-        if _type_name(kind) != _type_name(field.type):
+        if type_name(kind) != type_name(field.type):
             table = table.set_column(index, field.name, _cast(table.column(index), kind))
     return table
 
@@ -138,59 +139,6 @@ def _without_metadata(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(table.columns, schema=schema)
 
 
-def _type_name(kind: pa.DataType) -> str:
-    """Return the text of a logical type: one for all encodings of it, without the items' names."""
-    import pyarrow as pa
-    from pyarrow import types
-
-    if isinstance(kind, pa.BaseExtensionType):
-        return f"extension[{kind.extension_name}]<{_type_name(kind.storage_type)}>"
-    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
-        return _type_name(kind.value_type)
-    if _is_text(kind):
-        return "string"
-    if _is_bytes(kind):
-        return "binary"
-    if types.is_map(kind):
-        return f"map<{_type_name(kind.key_type)}, {_type_name(kind.item_type)}>"
-    if _is_list(kind):
-        size = f"[{kind.list_size}]" if types.is_fixed_size_list(kind) else ""
-        return f"list{size}<{_type_name(kind.value_type)}>"
-    if types.is_struct(kind):
-        return f"struct<{', '.join(f'{field.name!r}: {_type_name(field.type)}' for field in kind)}>"
-    if types.is_union(kind):
-        raise TypeError(f"found {kind}, expected any Arrow type but a union")
-    return str(kind)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)  # type: ignore[no-any-return]
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)  # type: ignore[no-any-return]
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    """Return whether it is any list but a map, whose items have two types."""
-    from pyarrow import types
-
-    return any(
-        test(kind)
-        for test in (
-            types.is_list,
-            types.is_large_list,
-            types.is_fixed_size_list,
-            types.is_list_view,
-            types.is_large_list_view,
-        )
-    )
-
-
 def _parts(chunks: Sequence[pa.Array]) -> Iterator[Any]:
     """Yield the canonical bytes of one logical array, however many chunks it comes in.
 
@@ -215,12 +163,12 @@ def _parts(chunks: Sequence[pa.Array]) -> Iterator[Any]:
             yield from _parts([fields[index] for fields in children])
     elif types.is_fixed_size_list(kind):
         yield from _parts([chunk.flatten() for chunk in chunks])  # leaves out what nulls hide
-    elif _is_list(kind):
+    elif is_list(kind):
         yield from map(_lengths, chunks)
         yield from _parts([chunk.flatten() for chunk in chunks])
-    elif _is_text(kind) or _is_bytes(kind):
-        chunks = [chunk.fill_null(b"" if _is_bytes(kind) else "") for chunk in chunks]
-        yield from map(_lengths, chunks)
+    elif is_text(kind) or is_bytes(kind):
+        chunks = list(map(_bare, chunks))
+        yield from map(_spans, chunks)
         yield from map(_characters, chunks)
     else:
         yield from map(_fixed_width, chunks)
@@ -239,9 +187,9 @@ def _decoded(array: pa.Array) -> pa.Array:
         return _decoded(array.dictionary_decode())
     if types.is_run_end_encoded(kind):
         return _decoded(pc.run_end_decode(array))
-    if _is_text(kind):
+    if types.is_string_view(kind):
         return array.cast(pa.large_string())
-    if _is_bytes(kind):
+    if types.is_binary_view(kind):
         return array.cast(pa.large_binary())
     if types.is_map(kind):
         return _list_of_entries(array)
@@ -275,28 +223,64 @@ def _packed(chunks: Sequence[pa.Array]) -> bytes:
     """Return booleans as bits, the first the lowest, without a gap where chunks meet."""
     import numpy as np
 
+    if len(chunks) == 1 and chunks[0].offset % 8 == 0:
+        return _bits(chunks[0])
     bits = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in chunks])
     return np.packbits(bits, bitorder="little").tobytes()
 
 
+def _bits(array: pa.Array) -> bytes:
+    """Return the bits as Arrow holds them, and zeros behind the last: what lies there is anybody's."""
+    start, size = array.offset // 8, -(-len(array) // 8)
+    bits = bytearray(memoryview(array.buffers()[1])[start : start + size])
+    if rest := len(array) % 8:
+        bits[-1] &= (1 << rest) - 1
+    return bytes(bits)
+
+
 def _lengths(array: pa.Array) -> np.ndarray[Any, Any]:
-    """Return the length of each text, bytes or list; that of a null is zero."""
+    """Return the length of each list; that of a null is zero."""
     import numpy as np
     import pyarrow.compute as pc
 
-    measure = pc.list_value_length if _is_list(array.type) else pc.binary_length
-    return measure(array).fill_null(0).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+    return pc.list_value_length(array).fill_null(0).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+
+def _bare(array: pa.Array) -> pa.Array:
+    """Return texts or bytes with nothing under their nulls; where there is nothing, without a copy."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.null_count == 0 or not pc.filter(pa.array(_spans(array)), pc.is_null(array)).to_numpy().any():
+        return array
+    return array.fill_null(b"" if is_bytes(array.type) else "")
+
+
+def _spans(array: pa.Array) -> np.ndarray[Any, Any]:
+    """Return the length of each text or bytes."""
+    import numpy as np
+
+    bounds = _bounds(array)
+    return np.subtract(bounds[1:], bounds[:-1], dtype=np.int64)  # type: ignore[no-any-return]
 
 
 def _characters(array: pa.Array) -> Any:
-    """Return the bytes between the first offset and the last: slices keep the whole buffer."""
-    import numpy as np
-
-    _, offsets, data = array.buffers()
+    """Return the bytes between the first bound and the last: slices keep the whole buffer."""
+    data = array.buffers()[2]
     if data is None:
         return b""
-    bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    bounds = _bounds(array)
     return memoryview(data)[bounds[0] : bounds[-1]]
+
+
+def _bounds(array: pa.Array) -> np.ndarray[Any, Any]:
+    """Return where each text or bytes begins, and where the last one ends."""
+    import numpy as np
+    from pyarrow import types
+
+    is_large = types.is_large_string(array.type) or types.is_large_binary(array.type)
+    bounds = np.frombuffer(array.buffers()[1], np.int64 if is_large else np.int32)
+    return bounds[array.offset : array.offset + len(array) + 1]
 
 
 def _fixed_width(array: pa.Array) -> np.ndarray[Any, Any]:
@@ -309,11 +293,20 @@ def _fixed_width(array: pa.Array) -> np.ndarray[Any, Any]:
         return np.empty(0, np.uint8)
     is_float = types.is_floating(array.type)
     dtype = np.dtype(f"{'<f' if is_float else 'V'}{width}")
+    if array.null_count:
+        array = _zero_at_nulls(array, width)
     start = array.offset
     values = np.frombuffer(array.buffers()[1], dtype, start + len(array))[start:]
-    if array.null_count:
-        valid = array.is_valid().to_numpy(zero_copy_only=False)
-        values = np.where(valid, values, np.zeros((), dtype))
     if is_float and (not_a_number := np.isnan(values)).any():
         values = np.where(not_a_number, np.array(np.nan, dtype), values)
     return values
+
+
+def _zero_at_nulls(array: pa.Array, width: int) -> pa.Array:
+    """Return the same bytes with zeros at the nulls: as whole numbers, which Arrow fills fastest."""
+    import pyarrow as pa
+
+    whole = {1: pa.uint8(), 2: pa.uint16(), 4: pa.uint32(), 8: pa.uint64()}
+    kind = whole.get(width) or pa.binary(width)
+    bare = pa.Array.from_buffers(kind, len(array), array.buffers()[:2], array.null_count, array.offset)
+    return bare.fill_null(0 if width in whole else bytes(width))
