@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luigi.configuration import get_config
 from luigi.interface import core
 
-from pipeline.build import configuration, failure
+from pipeline.build import configuration
 from pipeline.build import session as sessions
 from pipeline.build.making import Failed, Order, Result, in_process, produce
 from pipeline.clock import stopwatch
@@ -178,6 +179,6 @@ def _begin(root: str, run_id: str, settings: Settings, path: list[str]) -> None:
     for section, options in settings.items():
         for option, value in options.items():
             config.set(section, option, value)
-    session = sessions.Session(LocalStorage(root))
+    session = sessions.Session(LocalStorage(Path(root)))
     session.run_id = run_id
     sessions.use(session)

@@ -189,8 +189,10 @@ class Repository:
             bodies = {names[n]: _body(drafts[n], attempt) for n, attempt in attempts.items()}
             created = self.storage.put(bodies)
             for n, name in names.items():
-                data = bodies[name] if name in created else self.storage.read(name)
-                record = _parse_record(data, drafts[n].key, attempts[n], name)
+                if name in created:
+                    record = Record(drafts[n].key, attempts[n], drafts[n].body)
+                else:
+                    record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
                 if _differs(record, drafts[n]):
                     differing.add(n)
                 if name in created or self._stands(record):
