@@ -186,11 +186,11 @@ class Repository:
         differing: set[int] = set()
         while attempts:
             names = {n: f"{_folder(drafts[n])}/{attempt}" for n, attempt in attempts.items()}
-            bodies = {names[n]: _body(drafts[n], attempt) for n, attempt in attempts.items()}
-            created = self.storage.put(bodies)
+            bodies = {n: _body(drafts[n], attempt) for n, attempt in attempts.items()}
+            created = self.storage.put({names[n]: canonical_json(body) for n, body in bodies.items()})
             for n, name in names.items():
                 if name in created:
-                    record = Record(drafts[n].key, attempts[n], drafts[n].body)
+                    record = Record(drafts[n].key, attempts[n], bodies[n])
                 else:
                     record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
                 if _differs(record, drafts[n]):
@@ -211,8 +211,8 @@ def _folder(draft: Draft) -> str:
     return record_folder(draft.body["recipe"]["task"], draft.key)
 
 
-def _body(draft: Draft, attempt: int) -> bytes:
-    return canonical_json({"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body})
+def _body(draft: Draft, attempt: int) -> dict[str, Any]:
+    return {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
 
 
 def _differs(record: Record, draft: Draft) -> bool:
