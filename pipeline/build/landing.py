@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.build import configuration
-from pipeline.code.signature import Signature, of_status
+from pipeline.clock import machine_now_ns
+from pipeline.code.signature import Signature, is_racy, of_path, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
 from pipeline.values.partition import day_of, label_of, moment_of
 
@@ -32,10 +33,25 @@ def newest_day() -> datetime.date:
             "an interval speaks of `landed`, and no files say what that is: set [headrace] landed to "
             "their pattern, such as flights/{day}.csv"
         )
-    newest = next(Files(pattern).newest_first(), None)
+    files = Files(pattern)
+    newest = _newest(files)
     if newest is None:
-        raise MissingData(f"nothing has landed as {Files(pattern)}; `landed` has no meaning yet")
+        raise MissingData(f"nothing has landed as {files}; `landed` has no meaning yet")
     return day_of(label_of(newest))
+
+
+_listed: dict[str, tuple[Signature, datetime.date | None]] = {}
+"""By their place, what files were last found the newest, and what their folder looked like then."""
+
+
+def _newest(files: Files) -> datetime.date | None:
+    """The newest partition of some files. Luigi reads a parameter several times, and a folder may be large."""
+    place, folder = str(files), of_path(os.path.dirname(str(files)))
+    known, newest = _listed.get(place, ((), None))
+    if folder is None or folder != known or is_racy(folder, machine_now_ns()):
+        newest = next(files.newest_first(), None)
+        _listed[place] = (folder or (), newest)
+    return newest
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ class Repository:
             created = self.storage.put({names[n]: canonical_json(body) for n, body in bodies.items()})
             for n, name in names.items():
                 if name in created:
-                    record = Record(drafts[n].key, attempts[n], bodies[n])
+                    record = _record(bodies[n], drafts[n].key, attempts[n], name)
                 else:
                     record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
                 if _differs(record, drafts[n]):
@@ -230,6 +230,13 @@ _RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
 def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
     try:
         body = parse_json(data)
+    except ValueError as error:
+        raise _damaged(name, error) from None
+    return _record(body, key, attempt, name)
+
+
+def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
+    try:
         if not isinstance(body, dict) or set(body) != _FIELDS:
             raise ValueError("its fields are not those of a record")
         if (body["format"], body["key"], body["attempt"]) != (RECORD_FORMAT, key, attempt):
@@ -241,8 +248,12 @@ def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
         if "value" not in body["outputs"]:
             raise ValueError("it has no value")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordDamaged(
-            f"the record {name} is damaged ({error}); delete that file and run the task again: "
-            f"what it made is found or built anew"
-        ) from None
+        raise _damaged(name, error) from None
     return Record(key, attempt, body)
+
+
+def _damaged(name: str, error: Exception) -> RecordDamaged:
+    return RecordDamaged(
+        f"the record {name} is damaged ({error}); delete that file and run the task again: "
+        f"what it made is found or built anew"
+    )

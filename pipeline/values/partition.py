@@ -60,7 +60,8 @@ class Interval:
         return (self.stop - self.start) // self._length
 
     def __iter__(self) -> Iterator[date]:
-        return (self.start + self._length * n for n in range(len(self)))
+        length = self._length
+        return (self.start + length * n for n in range(len(self)))
 
     def __contains__(self, moment: object) -> bool:
         return (
