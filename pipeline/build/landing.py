@@ -45,7 +45,7 @@ _listed: dict[str, tuple[Signature, datetime.date | None]] = {}
 
 
 def _newest(files: Files) -> datetime.date | None:
-    """The newest partition of some files. Luigi reads a parameter several times, and a folder may be large."""
+    """The newest of some files. Luigi reads a parameter several times, and a folder may be large."""
     place, folder = str(files), of_path(os.path.dirname(str(files)))
     known, newest = _listed.get(place, ((), None))
     if folder is None or folder != known or is_racy(folder, machine_now_ns()):
