@@ -40,6 +40,16 @@ NO_EFFECT = Edit("features.py", "(2 * np.pi / 86_400)", "(np.pi / 43_200)")
 HELPER = Edit("units.py", "cents / CENTS", "cents / (CENTS / 2)")
 
 
+HOURLY = (
+    Edit("headrace_job.py", 'files = "{day}.csv"', 'files = "{hour}.csv"\n    unit = "hour"'),
+    Edit(
+        "headrace_job.py",
+        '"""A day\'s sales as numbers."""',
+        '"""An hour\'s sales as numbers."""\n    unit = "hour"',
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Used:
     """What a process took, with those that it waited for; memory is that of the largest of them."""
@@ -54,20 +64,24 @@ class Used:
 class Contest(Project):
     """W(N): the store is Headrace's; the folders of the others have their names."""
 
-    def __init__(self, folder: Path, days: int, rows: int = data.ROWS) -> None:
+    def __init__(self, folder: Path, days: int, rows: int = data.ROWS, hourly: bool = False) -> None:
         super().__init__(folder)
-        self.days, self.rows = days, rows
+        self.days, self.rows, self.hourly = days, rows, hourly
         package = folder / "benchmarks"
         shutil.copytree(ROOT / "benchmarks" / "workload", package / "workload", ignore=_COMPILED)
         (package / "__init__.py").touch()
+        if hourly:
+            for edit in HOURLY:
+                self._write(edit)
         self._configure()
         self._compile()
-        data.land(self.landing, range(days), rows)
+        data.land(self.landing, range(days), rows, hourly=hourly)
 
     def _configure(self) -> None:
+        slot = "{hour}" if self.hourly else "{day}"
         (self.folder / "luigi.cfg").write_text(
             f"[core]\nlock_pid_dir = {self.folder / 'locks'}\n"
-            f"[headrace]\nstore = {self.store}\nlanding = {self.landing}\nlanded = {{day}}.csv\n"
+            f"[headrace]\nstore = {self.store}\nlanding = {self.landing}\nlanded = {slot}.csv\n"
             f"metrics = {self.folder / 'metrics'}\n"
             + "".join(f"[{task}]\ndates = {data.BEGIN}..landed\n" for task in ("Stats", "Model")),
             encoding="utf-8",
@@ -87,11 +101,11 @@ class Contest(Project):
 
     def file(self, number: int) -> Path:
         """A day's landed file."""
-        return self.landing / f"{data.day(number)}.csv"
+        return self.landing / f"{data.day(number, self.hourly)}.csv"
 
     def arrive(self) -> None:
         """One more day lands."""
-        data.land(self.landing, range(self.days, self.days + 1), self.rows)
+        data.land(self.landing, range(self.days, self.days + 1), self.rows, hourly=self.hourly)
         self.days += 1
 
     def correct(self) -> None:
@@ -104,11 +118,14 @@ class Contest(Project):
 
     def edit(self, edit: Edit) -> None:
         """Change the code. Compiled at once, or the first to run would do that for all the others."""
+        self._write(edit)
+        self._compile()
+
+    def _write(self, edit: Edit) -> None:
         path = self.folder / "benchmarks" / "workload" / edit.file
         text = path.read_text(encoding="utf-8")
         assert text.count(edit.before) == 1, f"{edit.file} does not have {edit.before!r} once"
         path.write_text(text.replace(edit.before, edit.after), encoding="utf-8")
-        self._compile()
 
     def _compile(self) -> None:
         """By force: an edit that keeps size and second would leave what was compiled before."""

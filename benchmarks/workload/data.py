@@ -24,18 +24,23 @@ _POOL = 64
 _NUMBERS = struct.Struct("<8H")
 
 
-def day(number: int) -> str:
-    """The name of a day, counted from 0."""
+def day(number: int, hourly: bool = False) -> str:
+    """The name of a day, or of an hour, counted from 0."""
+    if hourly:
+        days, hour = divmod(number, 24)
+        return f"{day(days)}T{hour:02d}"
     return (BEGIN + datetime.timedelta(days=number)).isoformat()
 
 
-def land(folder: Path, days: range, rows: int = ROWS, seed: int = SEED) -> None:
-    """Write the files of some days."""
+def land(folder: Path, days: range, rows: int = ROWS, seed: int = SEED, hourly: bool = False) -> None:
+    """Write the files of some days, or hours."""
     folder.mkdir(parents=True, exist_ok=True)
     pool = [_rows(f"{seed}/{each}", range(1, rows)) for each in range(min(_POOL, days.stop))]
     for number in days:
         own = _rows(f"{seed}/day {number}", range(1))
-        (folder / f"{day(number)}.csv").write_text(HEADER + own + pool[number % _POOL], encoding="ascii")
+        (folder / f"{day(number, hourly)}.csv").write_text(
+            HEADER + own + pool[number % _POOL], encoding="ascii"
+        )
 
 
 def correct(path: Path) -> None:
@@ -77,4 +82,6 @@ def _row(number: int, noise: tuple[int, ...]) -> str:
 
 
 if __name__ == "__main__":
-    land(Path(sys.argv[1]), range(int(sys.argv[2])), *map(int, sys.argv[3:]))
+    folder, days, *rest = sys.argv[1:]
+    rows, seed = [*map(int, rest), ROWS, SEED][:2] if len(rest) < 2 else map(int, rest[:2])
+    land(Path(folder), range(int(days)), rows, seed)

@@ -14,7 +14,7 @@ from pipeline.build import configuration
 from pipeline.clock import machine_now_ns
 from pipeline.code.signature import Signature, is_racy, of_path, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
-from pipeline.values.partition import day_of, label_of, moment_of
+from pipeline.values.partition import moment_of
 
 _SLOTS = {"{day}": r"(\d{4}-\d{2}-\d{2})", "{hour}": r"(\d{4}-\d{2}-\d{2}T\d{2})"}
 """What stands for a partition's label in a pattern, and what a label looks like."""
@@ -25,8 +25,8 @@ def root() -> Path:
     return configuration.folder("landing", "landing")
 
 
-def newest_day() -> datetime.date:
-    """The newest landed day of the files that `[headrace] landed` names."""
+def newest() -> datetime.date:
+    """The newest landed day, or hour, of the files that `[headrace] landed` names."""
     pattern = configuration.setting("landed", "")
     if not pattern:
         raise ConfigurationError(
@@ -34,10 +34,10 @@ def newest_day() -> datetime.date:
             "their pattern, such as flights/{day}.csv"
         )
     files = Files(pattern)
-    newest = _newest(files)
-    if newest is None:
+    found = _newest(files)
+    if found is None:
         raise MissingData(f"nothing has landed as {files}; `landed` has no meaning yet")
-    return day_of(label_of(newest))
+    return found
 
 
 _listed: dict[str, tuple[Signature, datetime.date | None]] = {}

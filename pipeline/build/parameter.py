@@ -12,16 +12,16 @@ import luigi
 from luigi.date_interval import DateInterval
 
 from pipeline.build import session as sessions
-from pipeline.build.landing import newest_day
+from pipeline.build.landing import newest
 from pipeline.errors import ConfigurationError
-from pipeline.values.partition import Interval, is_day, parse_interval
+from pipeline.values.partition import Interval, is_day, is_hour, parse_interval, slot
 
 
 class DatesParameter(luigi.Parameter[Interval]):
     """An interval of days: `2013-05`, `2013-01-01-2013-10-01`, `today-28..today`, `2013-01-01..landed`.
 
     The relative forms are resolved when the parameter is read, once at the start of a run: `today` is the
-    present day in UTC, `landed` the day after the newest landed one. The stop is excluded.
+    present day in UTC, `landed` the day, or hour, after the newest landed one. The stop is excluded.
     """
 
     def parse(self, x: str) -> Interval:
@@ -81,8 +81,8 @@ def _days_of(x: object) -> Interval:
         return x
     if isinstance(x, DateInterval):
         return Interval(x.date_a, x.date_b)
-    if is_day(x):
-        return Interval(x, x + datetime.timedelta(days=1))
+    if is_day(x) or is_hour(x):
+        return slot(x)
     if isinstance(x, str):
         return _interval(x)
     raise ConfigurationError(
@@ -99,4 +99,4 @@ def _interval(text: str) -> Interval:
 
 
 def _after_newest() -> datetime.date:
-    return newest_day() + datetime.timedelta(days=1)
+    return slot(newest()).stop

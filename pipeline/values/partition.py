@@ -27,11 +27,11 @@ _YEAR, _MONTH, _DAY_WIDTH = len("2013"), len("2013-05"), len("2013-05-06")
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _HOUR = re.compile(rf"{_DAY}T\d{{2}}")
 _ISO_RANGE = re.compile(rf"({_DAY}(?:T\d{{2}})?)-({_DAY}(?:T\d{{2}})?)")
-_END = re.compile(rf"({_DAY}|today|landed)([+-]\d+)?")
+_END = re.compile(rf"({_DAY}(?:T\d{{2}})?|today|landed)([+-]\d+)?")
 _FORMS = (
     "2013, 2013-05, 2013-05-06, an hour 2013-05-06T07, 2013-01-01-2013-10-01, or START..STOP (STOP excluded) "
-    "where each is a day, `today` or `landed` (the day after the newest landed one), with -N or +N days: "
-    "landed-90..landed"
+    "where each is a day, an hour, `today` or `landed` (what follows the newest landed one), with -N or +N "
+    "days: landed-90..landed"
 )
 
 
@@ -188,8 +188,9 @@ def slot(moment: date) -> Interval:
     return Interval(moment, moment + _LENGTH["hour" if isinstance(moment, datetime) else "day"])
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _midnight(moment: date) -> datetime:
+    """The hour with which a day begins; of an hour, the hour itself."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
 
 
 def _date(moment: date) -> date:
@@ -214,8 +215,9 @@ def parse_interval(text: str, today: date, landed: Callable[[], date]) -> Interv
     """
     try:
         if ".." in text:
-            start, stop = text.split("..")
-            return Interval(_end(start, today, landed), _end(stop, today, landed))
+            ends = [_end(end, today, landed) for end in text.split("..")]
+            start, stop = map(_midnight, ends) if any(map(is_hour, ends)) else ends
+            return Interval(start, stop)
         if found := _ISO_RANGE.fullmatch(text):
             return Interval(moment_of(found[1]), moment_of(found[2]))
         return _calendar(text)
@@ -228,8 +230,8 @@ def _end(text: str, today: date, landed: Callable[[], date]) -> date:
     if not found:
         raise ValueError(f"{text!r} is not a day")
     name, shift = found[1], int(found[2] or 0)
-    day = today if name == "today" else landed() if name == "landed" else date.fromisoformat(name)
-    return day + timedelta(days=shift)
+    moment = today if name == "today" else landed() if name == "landed" else moment_of(name)
+    return moment + timedelta(days=shift)
 
 
 def _calendar(text: str) -> Interval:
