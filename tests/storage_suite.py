@@ -101,6 +101,23 @@ class StorageSuite:
         storage.put({"digits": b"0123456789"}, durable=False)
         assert storage.read("digits", start, size) == expected
 
+    def test_a_view_holds_all_bytes_and_stays_as_it_was(self, storage: Storage) -> None:
+        items = {"cache/a": bytes(range(256)) * 5000, "cache/none": b""}
+        for name, data in items.items():
+            storage.replace(name, data)
+        views = {name: storage.view(name) for name in items}
+        storage.replace("cache/a", b"other")
+        storage.delete(["cache/none"])
+
+        assert {name: bytes(view) for name, view in views.items()} == items
+        assert bytes(storage.view("cache/a")) == b"other"
+
+    @pytest.mark.parametrize("name", ["absent", "a", "a/x/absent"])
+    def test_what_is_absent_has_no_view(self, storage: Storage, name: str) -> None:
+        storage.replace("a/x", b"data")
+        with pytest.raises(FileNotFoundError):
+            storage.view(name)
+
     @pytest.mark.parametrize(("start", "size"), [(-1, None), (0, -1)])
     def test_negative_ranges_are_refused(self, storage: Storage, start: int, size: int | None) -> None:
         storage.put({"digits": b"0123456789"}, durable=False)

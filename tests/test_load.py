@@ -152,7 +152,7 @@ def test_a_lost_value_is_built_again_when_it_is_asked_for(shop: World) -> None:
     assert shop.load("shop.tasks.Clean", dates="2013-05-02") == before
 
 
-MOMENT = datetime.datetime(2013, 5, 1, 12, tzinfo=datetime.UTC)
+MOMENT = datetime.datetime(2013, 5, 1, 12, 30, tzinfo=datetime.UTC)
 MAY = Interval(datetime.date(2013, 5, 1), datetime.date(2013, 6, 1))
 
 

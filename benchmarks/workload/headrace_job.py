@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.workload import learning, summary
+from benchmarks.workload.features import LABEL, NAMES
 from benchmarks.workload.features import features as features_of
 from pipeline import Aggregate, Column, Contract, DatesParameter, Map, Merge, Source, Task
 
@@ -94,4 +95,4 @@ class Model(Task):
 
     def build(self, features: Dataset, stats: Totals) -> Any:
         """Fit."""
-        return learning.fit(features.table(), stats.told)
+        return learning.fit(features.table([*NAMES, LABEL]), stats.told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 class Dataset(Mapping[date, Any]):
     """The present partitions of an input, in the order of time. Absent days are not in it."""
 
-    def __init__(self, loaders: Mapping[date, Callable[[], Any]]) -> None:
+    def __init__(
+        self,
+        loaders: Mapping[date, Callable[[], Any]],
+        compact: Callable[[Sequence[str]], pa.Table] | None = None,
+    ) -> None:
         self._loaders = loaders
+        self._compact = compact
 
     def __getitem__(self, day: date) -> Any:
         return self._loaders[day]()
@@ -25,8 +30,16 @@ class Dataset(Mapping[date, Any]):
     def __len__(self) -> int:
         return len(self._loaders)
 
-    def table(self) -> pa.Table:
-        """All rows of a dataset of tables, day after day."""
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of a dataset of tables, day after day; or some of their columns, in the order asked for.
+
+        Columns that are named are all that is read, and are kept in a form that the next build maps into
+        memory, so that only what changed is read again. DataError names one that is missing.
+        """
         from pipeline.values.relational import concat
 
-        return concat(list(self.values()))
+        if columns is None:
+            return concat(list(self.values()))
+        if self._compact is not None:
+            return self._compact(columns)
+        return concat([table.select(list(columns)) for table in self.values()])

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.build import session as sessions
+from pipeline.build.compaction import columns_of
 from pipeline.build.dataset import Dataset
 from pipeline.build.outcome import Outcome, Seen, State
 from pipeline.build.session import Session
+from pipeline.build.tree import Tree
 from pipeline.errors import BlobDamaged, BlobMissing, MissingData, TaskError
 from pipeline.values.aggregate import Aggregate
+from pipeline.values.partition import moment_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.build.task import Stage
 
 
@@ -58,11 +63,23 @@ def _argument(session: Session, task: Stage, seen: Seen) -> Any:
 def dataset(session: Session, task: Stage, outcomes: Any) -> Dataset:
     """The present days of a dated task, each loaded when asked for."""
     loaders: dict[date, Callable[[], Any]] = {
-        date.fromisoformat(label): partial(load_outcome, session, task, label, outcome)
+        moment_of(label): partial(load_outcome, session, task, label, outcome)
         for label, outcome in outcomes.items()
         if outcome.state is State.DONE
     }
-    return Dataset(loaders)
+    compact = partial(columns_of, session, task, outcomes) if isinstance(outcomes, Tree) else None
+    return Dataset(loaders, compact)
+
+
+def load_columns(
+    session: Session, task: Stage, label: str, outcome: Outcome, columns: Sequence[str]
+) -> pa.Table:
+    """Some columns of one partition's table."""
+    from pipeline.values.table import read_table
+
+    if outcome.output is None or not outcome.output.codec.startswith("table/"):
+        raise TaskError(f"{task.task_family} {label} is no table, and has no columns to be asked for")
+    return read_table(_bytes(session, task, label, outcome), columns)
 
 
 def load_outcome(
@@ -76,13 +93,7 @@ def load_outcome(
 
     if outcome.output is None:
         raise MissingData(f"{task.task_family} {label} is {outcome.state}: {outcome.cause}")
-    try:
-        data = session.repository.read_blob(outcome.output.blob)
-    except (BlobMissing, BlobDamaged):
-        from pipeline.build.healing import heal
-
-        healed = heal(session, task, label, outcome)
-        return load_outcome(session, task, label, healed, method)
+    data = _bytes(session, task, label, outcome)
     codec = outcome.output.codec
     is_aggregate = codec.startswith("aggregate/")
     return decode(
@@ -90,6 +101,17 @@ def load_outcome(
         data,
         aggregate_class(task, method or task.produces) if is_aggregate else None,
     )
+
+
+def _bytes(session: Session, task: Stage, label: str, outcome: Outcome) -> bytes:
+    """A value's bytes, verified; built again where they are lost or damaged."""
+    assert outcome.output is not None
+    try:
+        return session.repository.read_blob(outcome.output.blob)
+    except (BlobMissing, BlobDamaged):
+        from pipeline.build.healing import heal
+
+        return _bytes(session, task, label, heal(session, task, label, outcome))
 
 
 def aggregate_class(task: Stage, method: str) -> type[Aggregate]:

@@ -173,7 +173,12 @@ class Tree(Mapping[str, Outcome]):
 
     def lowest(self) -> Iterator[Mapping[str, Outcome]]:
         """The outcomes of each lowest node."""
-        yield from _lowest(self.top, self.read)
+        for node in self.leaves():
+            yield node.members(self.read)  # type: ignore[misc]
+
+    def leaves(self) -> Iterator[Node]:
+        """The lowest nodes."""
+        yield from _leaves(self.top, self.read)
 
     def cover(self, first: str, stop: str) -> Iterator[tuple[str, Node | Outcome]]:
         """What lies from one label up to another by the largest nodes that lie wholly within."""
@@ -228,14 +233,12 @@ def _step(members: Members, label: str) -> tuple[str, Node | Outcome | None]:
     return label, None
 
 
-def _lowest(node: Node, read: Read) -> Iterator[Mapping[str, Outcome]]:
-    members = node.members(read)
-    first = next(iter(members.values()), None)
-    if isinstance(first, Node):
-        for each in members.values():
-            yield from _lowest(each, read)  # type: ignore[arg-type]
-    else:
-        yield members  # type: ignore[misc]
+def _leaves(node: Node, read: Read) -> Iterator[Node]:
+    below = [each for each in node.members(read).values() if isinstance(each, Node)]
+    if not below:
+        yield node
+    for each in below:
+        yield from _leaves(each, read)
 
 
 def _cover(label: str, node: Node, first: str, stop: str, read: Read) -> Iterator[tuple[str, Node | Outcome]]:

@@ -64,6 +64,14 @@ class Storage(Protocol):
         """
         ...
 
+    def view(self, name: str) -> memoryview:
+        """Return all bytes of a name, which may be read only when they are looked at, as those of a file are.
+
+        For names that nobody but `replace` and `delete` changes; what was handed out stays as it was.
+        Raises FileNotFoundError like `read`.
+        """
+        ...
+
     def stat(self, name: str) -> int | None:
         """Return the size in bytes, or None when there is no such name."""
         ...
@@ -140,6 +148,10 @@ class MemoryStorage:
         except KeyError:
             raise missing(name) from None
         return data[start:] if size is None else data[start : start + size]
+
+    def view(self, name: str) -> memoryview:
+        """See `Storage.view`."""
+        return memoryview(self.read(name))
 
     def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
         """See `Storage.put`."""
