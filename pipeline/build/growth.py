@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NODE_FORMAT = "headrace node 1"
 Decided = Outcome | Work
-Join = Callable[[str, Mapping[str, Outcome]], Decided]
+Join = Callable[[str, Interval, Mapping[str, Outcome]], Decided]
 
 
 class _Plot:
@@ -125,7 +125,7 @@ class Growth:
         for plot in level:
             if not plot.label:
                 continue
-            found = self._join(plot.label, _members(plot, outcomes, values))
+            found = self._join(plot.label, plot.dates, _members(plot, outcomes, values))
             if isinstance(found, Outcome):
                 values[plot.label] = found
             else:

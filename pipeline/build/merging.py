@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.build import session as sessions
 from pipeline.build.finder import Finder, Work
-from pipeline.build.growth import Growth
+from pipeline.build.growth import Growth, Join
 from pipeline.build.loading import aggregate_class, load_outcome
 from pipeline.build.outcome import Outcome, Seen, hole
 from pipeline.build.result import Conserved, Made
@@ -22,7 +22,7 @@ from pipeline.build.task import Dated
 from pipeline.build.tree import Below, Node, Tree, below
 from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
-from pipeline.values.partition import WHOLE, Interval, Window, label_of, moment_of
+from pipeline.values.partition import WHOLE, Interval, Window, is_whole, label_of, moment_of
 
 if TYPE_CHECKING:
     from pipeline.build.patterns import Merge
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SEMANTICS = 3
 STANDS_ON = ("pipeline.build.step", "pipeline.values.aggregate")
 """What its answers depend on besides, ours and others'; each enters the keys."""
+_PART = "a part of a month, or of a year"
 _LONG_DAYS = 31
 """A window of more days holds a whole month, whose merged summary is worth keeping."""
 
@@ -38,7 +39,8 @@ def merge_windows(task: Merge, engine: Finder) -> Tree:
     """One value for each partition, of those in its window."""
     assert task.window is not None
     window, read = task.window, _input(task, engine)
-    summaries = _summaries(task, engine, read, joined=_is_long(window))
+    join = partial(_joined_whole, task, engine) if _is_long(window) else None
+    summaries = _summaries(task, engine, read, join)
 
     def decide(label: str) -> Outcome | Work:
         return _finished(task, engine, read, label, _within(summaries, _seen(task, window, label)))
@@ -51,7 +53,7 @@ def merge_windows(task: Merge, engine: Finder) -> Tree:
 def merge_everything(task: Merge, engine: Finder) -> dict[str, Outcome]:
     """One value of the whole interval."""
     read = _input(task, engine)
-    summaries = _summaries(task, engine, read, joined=True)
+    summaries = _summaries(task, engine, read, partial(_joined, task, engine))
     years = {
         label: node.value
         for label, node in summaries.top.members(summaries.read).items()
@@ -88,7 +90,7 @@ def _within(summaries: Tree, asked: Interval) -> dict[str, Outcome]:
 def _valued(summaries: Tree, label: str, part: Node | Outcome) -> dict[str, Outcome]:
     if isinstance(part, Outcome):
         return {label: part}
-    if part.value is not None:
+    if part.value is not None and part.value.cause != _PART:
         return {label: part.value}
     found: dict[str, Outcome] = {}
     for name, member in part.members(summaries.read).items():
@@ -112,7 +114,7 @@ def _input(task: Merge, engine: Finder) -> Tree:
     return tree
 
 
-def _summaries(task: Merge, engine: Finder, read: Tree, joined: bool) -> Tree:
+def _summaries(task: Merge, engine: Finder, read: Tree, join: Join | None) -> Tree:
     """The aggregate of each partition that is seen; joined, of each node above them, too."""
     ((name, entry),) = task.inputs.items()
 
@@ -125,12 +127,20 @@ def _summaries(task: Merge, engine: Finder, read: Tree, joined: bool) -> Tree:
         found = below(read, dates)
         return found._replace(identity=[found.identity, entry.failed])
 
-    join = partial(_joined, task, engine) if joined else None
     asked = dated_input(task).partitions()
     return Growth(task, engine, SUMMARIZE, summarized, decide, join).tree(asked)
 
 
-def _joined(task: Merge, engine: Finder, label: str, members: Mapping[str, Outcome]) -> Outcome | Work:
+def _joined_whole(
+    task: Merge, engine: Finder, label: str, dates: Interval, members: Mapping[str, Outcome]
+) -> Outcome | Work:
+    """The same of whole months alone: what a window is put together from must not hang on who asks."""
+    return _joined(task, engine, label, dates, members) if is_whole(label, dates) else hole(_PART)
+
+
+def _joined(
+    task: Merge, engine: Finder, label: str, dates: Interval, members: Mapping[str, Outcome]
+) -> Outcome | Work:
     """The merged summaries of a month, say; a hole where no day in it is present."""
     found = _node(task, engine, "merge", label, members, partial(_merge, task))
     is_absent = all(member.output is None for member in members.values())

@@ -254,6 +254,12 @@ def widths(labels: Iterable[str]) -> tuple[int, ...]:
     return (_DAY_WIDTH, _MONTH, _YEAR, 0) if has_hours else (_MONTH, _YEAR, 0)
 
 
+def is_whole(label: str, dates: Interval) -> bool:
+    """Whether an interval is all of the year, month or day that a label names."""
+    whole = _calendar(label)
+    return dates == (whole.hours() if dates.unit == "hour" else whole)
+
+
 def tree_root(leaves: Mapping[str, Digest | None]) -> Digest:
     """The identity of a dataset: hour -> day -> month -> year -> all, an absence (None) being part of it.
 
