@@ -123,7 +123,7 @@ def _take_lost(stages: Mapping[str, StagePlan], known: Known) -> None:
 
 
 def look(session: Session, task: Stage) -> Tree:
-    """A stage's manifest, by looking for each partition's record; MissingData where some has none.
+    """A stage's outcomes, by looking for each partition's record; MissingData where some has none.
 
     For an interval that no run has asked for as it is, but whose partitions other runs have made.
     """
