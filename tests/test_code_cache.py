@@ -52,12 +52,37 @@ def test_what_was_identified_is_remembered_through_json(shop: Project) -> None:
 @pytest.mark.parametrize("path", ["shop/__init__.py", "shop/tasks.py", "shop/maths.py"])
 def test_an_edited_file_is_read_again(shop: Project, path: str) -> None:
     state = remembered([DAILY])
-    shop.write(path, (shop.root / path).read_text() + "# longer\n")
+    shop.write(path, (shop.root / path).read_text() + "LONGER = 1\n")
 
     cache = CodeCache(state)
 
     assert cache.lookup([DAILY]) is None
     assert cache.identify([DAILY]).digest == identify([DAILY]).digest
+
+
+@pytest.mark.parametrize("path", ["shop/__init__.py", "shop/tasks.py", "shop/maths.py"])
+def test_an_edit_of_a_comment_leaves_what_is_remembered(shop: Project, path: str) -> None:
+    state, before = remembered([DAILY]), identify([DAILY]).digest
+    shop.write(path, (shop.root / path).read_text() + "\n# longer\n")
+
+    cache = CodeCache(state)
+    found = cache.lookup([DAILY])
+
+    assert found is not None
+    assert found.digest == before
+    assert cache.has_news  # the file's signature is learnt, so that the next run need not read it
+    assert found.files == identify([DAILY]).files
+
+
+def test_a_comment_and_an_edit_after_it_are_told_apart(shop: Project) -> None:
+    state = remembered([DAILY])
+    text = (shop.root / "shop/maths.py").read_text()
+    shop.write("shop/maths.py", text + "# longer\n")
+    cache = CodeCache(state)
+    cache.lookup([DAILY])
+    shop.write("shop/maths.py", text + "LONGER = 1\n")
+
+    assert CodeCache(cache.state()).lookup([DAILY]) is None
 
 
 def test_a_missing_file_is_a_miss(shop: Project) -> None:
@@ -107,7 +132,9 @@ def test_a_file_that_was_just_written_when_hashed_is_hashed_again(
     cache = CodeCache(now_ns=lambda: newest + age_s * SECOND_NS)
     cache.identify([DAILY])
 
-    assert (CodeCache(cache.state()).lookup([DAILY]) is not None) is is_trusted
+    later = CodeCache(cache.state())
+    assert later.lookup([DAILY]) is not None
+    assert later.has_news is not is_trusted
 
 
 def test_a_declared_result_is_remembered_with_its_class(counting: Project) -> None:

@@ -16,7 +16,7 @@ from pipeline.values.digest import canonical_json, digest_bytes
 
 log = logging.getLogger("headrace")
 
-FORMAT = "headrace cache 1"
+FORMAT = "headrace cache 2"
 """Changes with the shape of anything that is kept: then all of it is made again."""
 
 

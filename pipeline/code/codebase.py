@@ -23,6 +23,7 @@ class Found(NamedTuple):
     parts: Mapping[str, str]
     distributions: Mapping[str, str]
     files: Mapping[str, Signature]
+    meanings: Mapping[str, str]
 
 
 class Codebase:
@@ -41,7 +42,12 @@ class Codebase:
         reach = Reach(names)
         reach.walk([self._site(names, root) for root in roots])
         versions = self._distributions.versions(sorted(reach.packages))
-        return Found(dict(sorted(reach.parts.items())), versions, dict(sorted(reach.files.items())))
+        return Found(
+            dict(sorted(reach.parts.items())),
+            versions,
+            dict(sorted(reach.files.items())),
+            dict(sorted(reach.meanings.items())),
+        )
 
     def declared_result(self, root: str, method: str) -> str | None:
         """The "module:name" of the first-party class that the method's annotation names."""

@@ -34,13 +34,15 @@ class Code(NamedTuple):
     `parts` maps "module:name" to the sha256 of its syntax, and a framework module to the number of
     its semantics; `distributions` maps a name to its version; `python` is the minor version.
     `files` are the sources that were read, each with its signature: where they stand unchanged,
-    so does the rest.
+    so does the rest. `meanings` are the digests of their whole syntax: where a file changed and its
+    meaning did not, so does the rest, too.
     """
 
     parts: Mapping[str, str]
     distributions: Mapping[str, str]
     python: str
     files: Mapping[str, Signature]
+    meanings: Mapping[str, str]
 
     @property
     def digest(self) -> Digest:
@@ -122,6 +124,7 @@ class CodeCache:
         self._hashed_at_ns = now_ns()
         self._codes: dict[str, Code] = {}
         self._signatures: dict[str, Signature | None] = {}
+        self._meanings: dict[str, str | None] = {}
         self._environment = self._look_at_environment()
         self.has_news = False
         """Whether something was found out that the state did not hold."""
@@ -135,7 +138,7 @@ class CodeCache:
         code = self.lookup(roots)
         if code is None:
             found = self._codebase.reached([root_name(root) for root in roots])
-            code = Code(found.parts, found.distributions, MINOR_VERSION, found.files)
+            code = Code(found.parts, found.distributions, MINOR_VERSION, found.files, found.meanings)
             self.store(roots, code)
         return code
 
@@ -154,7 +157,9 @@ class CodeCache:
         entry = self._entries.get(key)
         if key not in self._codes and entry is not None and self._is_valid(entry):
             files = {path: tuple(signature) for path, signature in entry["files"].items()}
-            self._codes[key] = Code(entry["parts"], entry["distributions"], MINOR_VERSION, files)
+            self._codes[key] = Code(
+                entry["parts"], entry["distributions"], MINOR_VERSION, files, entry["meanings"]
+            )
         return self._codes.get(key)
 
     def store(self, roots: Sequence[Root], code: Code) -> None:
@@ -166,16 +171,39 @@ class CodeCache:
             "environment": self._environment,
             "hashed_at_ns": self._hashed_at_ns,
             "files": {path: list(signature) for path, signature in code.files.items()},
+            "meanings": dict(code.meanings),
             "parts": dict(code.parts),
             "distributions": dict(code.distributions),
             "results": {},
         }
 
-    def _is_valid(self, entry: Mapping[str, Any]) -> bool:
-        return entry["environment"] == self._environment and all(
-            self._signature(path) == tuple(signature) and not is_racy(signature, entry["hashed_at_ns"])
+    def _is_valid(self, entry: dict[str, Any]) -> bool:
+        """Whether what is remembered still stands; of a file that changed, by what it means."""
+        if entry["environment"] != self._environment:
+            return False
+        moved = [
+            path
             for path, signature in entry["files"].items()
-        )
+            if self._signature(path) != tuple(signature) or is_racy(signature, entry["hashed_at_ns"])
+        ]
+        if not all(self._means(path, entry["meanings"].get(path)) for path in moved):
+            return False
+        if moved:
+            entry["files"] |= {path: list(self._signature(path) or ()) for path in moved}
+            entry["hashed_at_ns"] = self._hashed_at_ns
+            self.has_news = True
+        return True
+
+    def _means(self, path: str, before: str | None) -> bool:
+        """Whether a file, read now, means what it did: its comments, docstrings and layout do not enter."""
+        if before is None:
+            return False
+        if path not in self._meanings:
+            from pipeline.code.source import meaning
+
+            self._signature(path)  # before it is read: see `is_racy`
+            self._meanings[path] = meaning(path)
+        return self._meanings[path] == before
 
     def _signature(self, path: str) -> Signature | None:
         if path not in self._signatures:

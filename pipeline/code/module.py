@@ -34,6 +34,8 @@ class Module:
     path: str | None
     is_package: bool
     signature: Signature | None = None
+    meaning: str | None = None
+    """The sha256 of its whole syntax, without comments, docstrings and layout."""
     opaque: str | None = None
     """The sha256 of a compiled module, which has no source to look into."""
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)

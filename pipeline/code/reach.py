@@ -29,6 +29,7 @@ class Reach:
         self.parts: dict[str, str] = {}
         self.packages: set[str] = set()
         self.files: dict[str, Signature] = {}
+        self.meanings: dict[str, str] = {}
         self._names = names
         self._seen: set[Site] = set()
         self._pending: list[Site] = []
@@ -60,6 +61,8 @@ class Reach:
         module = self._names.sources.module(name)
         if module.path is not None and module.signature is not None:
             self.files[module.path] = module.signature
+            if module.meaning is not None:
+                self.meanings[module.path] = module.meaning
         return module
 
     def _watch(self, name: str) -> None:

@@ -121,11 +121,21 @@ def _read(name: str, place: Place) -> Module:
     if not place.path.endswith(".py"):
         module.opaque = hashlib.sha256(source).hexdigest()
         return module
-    module.fill(_parsed(place.path, source))
+    tree = _parsed(place.path, source)
+    module.meaning = syntax.digest(tree.body)
+    module.fill(tree)
     if name == FRAMEWORK:
         for public, home in _lazy_homes(module).items():
             module.imports.setdefault(public, []).append(Binding(home, public, home))
     return module
+
+
+def meaning(path: str) -> str | None:
+    """The sha256 of a source file's whole syntax; None where it is none, or can't be read."""
+    try:
+        return syntax.digest(syntax.parse(Path(path).read_bytes()).body) if path.endswith(".py") else None
+    except (OSError, SyntaxError, ValueError):
+        return None  # whoever reads it next says what is wrong with it
 
 
 def _parsed(path: str, source: bytes) -> ast.Module:
