@@ -11,7 +11,7 @@ from pipeline.build.invoke import RunResult
 from pipeline.store.repository import blob_name
 from pipeline.store.storage import MemoryStorage
 from pipeline.values.digest import Digest, canonical_json, parse_json
-from tests.sales import DATES, MODEL, days, land
+from tests.sales import DATES, MODEL, days
 from tests.world import World
 
 Damage = Callable[[bytes], bytes]
@@ -120,21 +120,6 @@ def lost(world: World, task: str, partition: str) -> None:
         body = parse_json(world.storage.read(name))
         if body["recipe"]["partition"] == partition:
             world.storage.delete([blob_name(Digest(body["outputs"]["value"]["blob"]))])
-
-
-def test_any_one_node_that_is_lost_stops_nothing(shop: World) -> None:
-    """What lies above a lost node may still be there, and name it."""
-    land(shop, "2013-05-03", 99)
-    kept = {name: shop.storage.read(name) for name in shop.storage.list("")}
-    built = None
-    for lost in [name for name in kept if name.startswith("cache/stages")]:
-        shop.storage = MemoryStorage()
-        shop.storage.put({name: data for name, data in kept.items() if name != lost})
-
-        found = set(shop.built(MODEL, dates=DATES))
-
-        built = built or found
-        assert found == built, lost
 
 
 @pytest.mark.parametrize("how", [cut_after_its_head, garbled_in_its_end], ids=lambda how: how.__name__)

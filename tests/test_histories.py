@@ -39,6 +39,14 @@ def test_after_any_history_a_run_is_correct_minimal_and_explained(histories: His
     histories.live_many()
 
 
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_nodes_that_are_lost_stop_nothing_though_what_lies_above_them_names_them(
+    histories: Histories, step: int
+) -> None:
+    lost: list[Step] = [("lose", "cache/stages", number) for number in range(0, 100, step - 1)]
+    histories.live([[*lost, ("sell", "2012-12-30", 1)]])
+
+
 # Wrong deciders.
 
 
