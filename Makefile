@@ -1,6 +1,7 @@
 # Everything that a newcomer, a developer and CI do. Needs Python 3.11 to 3.13 and make.
 
 PYTHON ?= python3
+SEED ?= 1
 BIN := .venv/bin
 READY := .venv/.ready
 TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -10,7 +11,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench clean
+.PHONY: help run test check soak format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -28,7 +29,11 @@ check: $(READY) ## format, lint, types, import contracts, tests: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(TESTS)
+	HISTORIES=500 $(TESTS)
+
+soak: $(READY) ## hold 20,000 other histories to the laws, 500 at a time; SEED=1 begins the seeds
+	@for seed in $$(seq $(SEED) $$(($(SEED) + 39))); do echo "HISTORIES_SEED=$$seed"; \
+		HISTORIES=500 HISTORIES_SEED=$$seed $(BIN)/python -m pytest -q tests/test_histories.py || exit 1; done
 
 format: $(READY) ## format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -133,11 +133,12 @@ class World:
 
     def session(self) -> Session:
         """A new run's session."""
-        session = Session(self.storage, self.clock, self._wait)
+        session = Session(self.storage, self.clock, self.wait)
         sessions.use(session)
         return session
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and note that somebody waited."""
         self.waits.append(seconds)
         self.clock.advance(seconds=seconds)
 

@@ -60,7 +60,7 @@ def counts(stages: Iterable[Mapping[str, Any]]) -> Counter[str]:
         for label, word in stage["partitions"].items():
             words[label] = min(words.get(label, word), word, key=WORDS.index)
     ranges = _joined(found)
-    shared = {label for label in words if label != WHOLE and _holds(ranges, _ordinal(label))}
+    shared = {label for label in words if _is_moment(label) and _holds(ranges, _ordinal(label))}
     total = Counter(min(w, How.FOUND, key=WORDS.index) if k in shared else w for k, w in words.items())
     total[How.FOUND] += sum(last - first + 1 for first, last in ranges) - len(shared)
     return total
@@ -79,6 +79,11 @@ def _joined(found: Iterable[Range]) -> list[tuple[int, int]]:
 
 def _holds(ranges: Sequence[tuple[int, int]], number: int) -> bool:
     return any(first <= number <= last for first, last in ranges)
+
+
+def _is_moment(label: str) -> bool:
+    """Whether a label is a partition's: that of everything is none, nor is a healed month's of a `Merge`."""
+    return len(label) >= len("2013-05-06")
 
 
 def _ordinal(label: str) -> int:

@@ -80,7 +80,7 @@ class Engine(Finder):
         remembers: bool = True,
     ) -> None:
         super().__init__(session, task, check_blobs, only)
-        self._remembers = remembers and only is None
+        self.remembers = remembers and only is None
         """Whether what earlier runs found complete need not be looked at."""
         self.report = Report(task)
         self.failed: set[tuple[str, str]] = set()
@@ -95,7 +95,7 @@ class Engine(Finder):
 
     def remembered(self, key: Digest, step: str) -> Node | None:
         """What an earlier run left under a key; of an output, with its blobs where these are checked."""
-        node = self.session.remembered(key) if self._remembers else None
+        node = self.session.remembered(key) if self.remembers else None
         if node is None or not (self._check_blobs and step in OUTPUTS):
             return node
         return node if has_blobs(self.repository, Tree(node, self.session.node)) else None

@@ -34,7 +34,7 @@ class Input:
 
         It enters the stage's key, since the code of `requires` does not.
         """
-        window = [self.window.days, self.window.lag] if self.window else None
+        window = [self.window.days, self.window.lag, self.window.hours] if self.window else None
         return [window, self.failed, self.optional, self.task.partitioned]
 
     def seen(self, outcomes: Mapping[str, Outcome], moment: date | None) -> Seen:

@@ -61,7 +61,7 @@ def _argument(session: Session, task: Stage, seen: Seen) -> Any:
 
 
 def dataset(session: Session, task: Stage, outcomes: Any) -> Dataset:
-    """The present days of a dated task, each loaded when asked for."""
+    """The present days, or hours, of a dated task, each loaded when asked for."""
     loaders: dict[date, Callable[[], Any]] = {
         moment_of(label): partial(load_outcome, session, task, label, outcome)
         for label, outcome in outcomes.items()

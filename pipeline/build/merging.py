@@ -22,7 +22,7 @@ from pipeline.build.task import Dated
 from pipeline.build.tree import Below, Node, Tree, below
 from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
-from pipeline.values.partition import WHOLE, Interval, Window, is_whole, label_of, moment_of
+from pipeline.values.partition import WHOLE, Interval, Window, is_whole, label_of, moment_of, slot
 
 if TYPE_CHECKING:
     from pipeline.build.patterns import Merge
@@ -68,7 +68,7 @@ def _is_long(window: Window) -> bool:
 
 
 def _seen(task: Merge, window: Window, label: str) -> Interval:
-    return _of_input(task, window.before(moment_of(label)))
+    return _widened(task, window, slot(moment_of(label)))
 
 
 def _widened(task: Merge, window: Window, dates: Interval) -> Interval:

@@ -24,7 +24,7 @@ from pipeline.build.request import require_serial, require_sound
 from pipeline.build.session import Session
 from pipeline.build.tree import Node, Tree, has_blobs
 from pipeline.clock import stopwatch
-from pipeline.errors import StoreError, TaskError
+from pipeline.errors import CacheLost, StoreError, TaskError
 from pipeline.values.contract import Contract
 from pipeline.values.digest import Digest, digest_value
 from pipeline.values.partition import WHOLE, Interval, Unit
@@ -143,7 +143,7 @@ class Stage(luigi.Task):
     def bring_up_to_date(self, session: Session, engine: Engine) -> None:
         """Settle this stage, and keep what became of it."""
         began = stopwatch()
-        outcomes = self.settle(engine)
+        outcomes = self._settled(session, engine)
         is_sound = not engine.failed and all(tree.complete for tree in self.trees(session).values())
         tree = Tree.of(outcomes, is_sound)
         run.keep_report(session, self.task_id, engine.report, tree, stopwatch() - began)
@@ -152,6 +152,15 @@ class Stage(luigi.Task):
         if tree.complete and key is not None:
             session.remember(key, tree.top, tree.read)
         session.settle(self.task_id, tree)
+
+    def _settled(self, session: Session, engine: Engine) -> Mapping[str, Outcome]:
+        """The outcomes; where something that was remembered of them is lost, from the records alone."""
+        try:
+            found = self.settle(engine)
+        except CacheLost:
+            engine.remembers = False
+            found = self.settle(engine)
+        return Tree(found.top, self.reader(session)) if isinstance(found, Tree) else found
 
     # What the framework asks.
 
