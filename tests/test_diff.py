@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from pipeline import cli
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
 from tests.conftest import Ask
-from tests.sales import DATES, MODEL, land
+from tests.sales import DATES, MAY, MODEL, land
 from tests.world import World
 
 
@@ -202,6 +203,71 @@ def test_other_days_of_what_is_no_table_are_compared_one_by_one(shop: World, ask
     assert "[0]  4 to 6 (+2)" in said
     words = ("Trailing", "--dates", "2013-05-04", "--with", "2013-05-02-2013-05-04")
     assert "give as many days on either side" in ask("diff", *words, expect=40)
+
+
+# Models.
+
+
+JUDGED = """
+    import datetime
+    import luigi
+    from pipeline import Column, Contract, DatesParameter, Map, Source, Task
+
+    class Day(Source):
+        "Numbers."
+        files = "days/{day}.csv"
+        contract = Contract((Column("x", "float64"), Column("y", "float64")))
+
+    class Fit(Task):
+        "A model."
+        dates = DatesParameter()
+
+        def requires(self):
+            return {"day": Day(dates=self.dates)}
+
+        def build(self, day):
+            from sklearn.linear_model import Ridge
+            rows = day.table().to_pandas()
+            return Ridge(alpha=1.0).fit(rows[["x"]], rows["y"])
+
+    class Judge(Task):
+        "What it is worth."
+        dates = DatesParameter()
+
+        def requires(self):
+            return {"model": Fit(dates="2013-05-01-2013-05-03"), "days": Day(dates=self.dates)}
+
+        def build(self, model, days):
+            rows = days.table().to_pandas()
+            return {"metrics": {"score": {"value": float(model.score(rows[["x"]], rows["y"]))}}}
+"""
+
+
+def test_models_are_compared_by_what_judged_both_on_the_same_days(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n, day in enumerate(MAY):
+        world.rows(f"days/{day}.csv", [{"x": x, "y": 2.0 * x + n} for x in range(3)])
+    world.code("shop.tasks", JUDGED)
+    judge = "shop.tasks.Judge"
+    world.built(judge, dates="2013-05-03-2013-05-05")
+    world.clock.advance(hours=1)
+    world.edit("shop.tasks", "alpha=1.0", "alpha=2.0")
+    for dates in ("2013-05-03-2013-05-05", "2013-05-05-2013-05-07"):
+        world.built(judge, dates=dates)
+        world.clock.advance(hours=1)
+    world.forget()
+    world.session()
+
+    assert cli.main(["diff", "--module", "shop.tasks", "Fit", "--dates", "2013-05-01-2013-05-03"]) == 0
+
+    said = capsys.readouterr().out
+    assert "because    code changed: shop.tasks:Fit" in said
+    assert "read Day 2013-05-01..2013-05-02 (2 days)" in said
+    assert "  model.alpha: 1.0 before, 2.0 now" in said
+    days = "2013-05-03..2013-05-04 (2 days)"
+    assert f"  Judge: {days} against, {days} here" in said
+    assert "    score.value  " in said
 
 
 # What is left alone, and what can't be said.

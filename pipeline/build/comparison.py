@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.build import reason
 from pipeline.build.session import Session
@@ -207,27 +207,45 @@ def _of_bundles(before: bytes, now: bytes) -> tuple[list[Change], list[str]]:
 
 
 def judged(session: Session, before: Record, now: Record) -> Iterator[dict[str, Any]]:
-    """The metrics of what has judged two models: of each task that did, its last word on either of them."""
+    """The metrics of what has judged two models, task by task: of the same days if it has, else the last."""
     around = Lineage(session.repository)
     old, new = (_verdicts(session, around, record) for record in (before, now))
     for task in sorted({*old, *new}):
-        sides = [side.get(task) for side in (old, new)]
-        metrics = [side[1] if side else {} for side in sides]
+        one, other = _comparable(old.get(task, []), new.get(task, []))
+        found = changes(one.metrics, other.metrics) if one and other else []
         yield {
             "task": task,
-            "against": extent(sides[0][0]) if sides[0] else None,
-            "here": extent(sides[1][0]) if sides[1] else None,
-            "changes": [change.fields() for change in changes(*metrics)],
+            "against": one.extent if one else None,
+            "here": other.extent if other else None,
+            "changes": [change.fields() for change in found],
         }
 
 
-def _verdicts(session: Session, around: Lineage, record: Record) -> dict[str, tuple[Record, Any]]:
-    found: dict[str, tuple[Record, Any]] = {}
+class Verdict(NamedTuple):
+    """What was said of a model: of which partitions, and with which metrics."""
+
+    extent: dict[str, list[str]]
+    metrics: dict[str, Any]
+
+
+def _comparable(old: list[Verdict], new: list[Verdict]) -> tuple[Verdict | None, Verdict | None]:
+    """The newest two that are of the same partitions; where there are none, the newest of each."""
+    for verdict in reversed(new):
+        for other in reversed(old):
+            if other.extent == verdict.extent:
+                return other, verdict
+    return (old[-1] if old else None), (new[-1] if new else None)
+
+
+def _verdicts(session: Session, around: Lineage, record: Record) -> dict[str, list[Verdict]]:
+    """By task, oldest first: the JSON values that read a model and hold metrics."""
+    found: dict[str, list[Verdict]] = {}
     for reader in sorted(around.downstream(record), key=lambda each: str(each.body["started_at"])):
         data = read(session, reader) if codec(reader) == JSON else None
         value = parse_json(data) if data is not None else None
         if isinstance(value, dict) and isinstance(value.get("metrics"), dict):
-            found[str(reader.recipe["task"])] = reader, value["metrics"]
+            verdict = Verdict(extent(reader), value["metrics"])
+            found.setdefault(str(reader.recipe["task"]), []).append(verdict)
     return found
 
 

@@ -96,8 +96,11 @@ def _column(column: Mapping[str, Any]) -> list[str]:
         first.append(f"missing {_share(before['missing'])} to {_share(now['missing'])}")
     second = []
     if before["numbers"] and now["numbers"]:
-        pairs = {word: (before["numbers"][name], now["numbers"][name]) for name, word in _NUMBERS.items()}
-        second = [f"{word} {_number(a)} to {_number(b)}" for word, (a, b) in pairs.items() if a != b]
+        pairs = {
+            word: [_number(side["numbers"][name]) for side in (before, now)]
+            for name, word in _NUMBERS.items()
+        }
+        second = [f"{word} {a} to {b}" for word, (a, b) in pairs.items() if a != b]
     elif before["shares"] is not None and now["shares"] is not None:
         second = list(_shares(before["shares"], now["shares"]))
     return [", ".join(part) for part in (first, second) if part]
