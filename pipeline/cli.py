@@ -41,6 +41,12 @@ COMMANDS = (
         f"{TASK} | DIGEST",
     ),
     Command("log", "runs and how they ended", "pipeline.commands.log", "[RUN]"),
+    Command(
+        "diff",
+        "what differs from another version, run or dates",
+        "pipeline.commands.diff",
+        f"{TASK} [--against RUN|CODE | --with DATES]",
+    ),
     Command("verify", "whether building again gives equal values", "pipeline.commands.verify", TASK),
     Command(
         "card",

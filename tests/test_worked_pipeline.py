@@ -17,6 +17,7 @@ from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest
 from pipeline.values.partition import Interval
 from tasks.training import split
+from tests.checkouts import EDIT, side_by_side
 from tests.mill import PROGRAMS, ROOT, Mill
 
 UNTIL, ARRIVED, CORRECTED = "2013-02-18", "2013-02-19", "2013-01-10"
@@ -244,6 +245,17 @@ def test_a_running_luigid_schedules_it_by_configuration(
 
         assert f"Flights {day}" in mill.built()
         assert "FitModel all" in mill.built()
+
+
+def test_two_checkouts_share_a_luigid_as_they_share_the_store(scheduler: int, tmp_path: Path) -> None:
+    """One after the other at once: to luigid both ask for the same task."""
+    one, other = side_by_side(tmp_path, by_luigid(scheduler))
+
+    assert "Sales 2026-03-15" in one.slumps()
+    assert {label.split()[0] for label in other.slumps()} == {"Slumps"}
+    assert one.slumps() == other.slumps() == []
+    other.edit(*reversed(EDIT))
+    assert other.slumps() == []
 
 
 def test_features_that_know_the_outcome_are_refused(mill: Mill, tmp_path: Path) -> None:

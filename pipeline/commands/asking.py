@@ -15,6 +15,7 @@ from pipeline.build import messages
 from pipeline.build.request import require_sound
 from pipeline.build.task import Stage
 from pipeline.errors import ConfigurationError, TaskError
+from pipeline.store.storage import Storage
 
 
 def parse_task(words: Sequence[str], command: str) -> Stage:
@@ -55,6 +56,12 @@ def options(
     for name in (*needed, *optional):
         parser.add_argument(f"--{name}", required=name in needed)
     return {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
+
+
+def runs_named(storage: Storage, text: str = "") -> list[str]:
+    """The runs whose name begins or ends with a text, the newest first."""
+    runs = sorted({name.split("/")[1] for name in storage.list("runs")}, reverse=True)
+    return [run for run in runs if run.startswith(text) or run.endswith(text)]
 
 
 def ranges(labels: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pipeline.build import coverage, ledger, status
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.outcome import WORDS, State
-from pipeline.commands.asking import counted, indented
+from pipeline.commands.asking import counted, indented, runs_named
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
@@ -20,10 +20,10 @@ _SHOWN = 20
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List runs, newest first, or show one."""
     storage = sessions.current().storage
-    runs = sorted({name.split("/")[1] for name in storage.list("runs")}, reverse=True)
     if words:
-        yield from _one(storage, _pick(storage, runs, words[0]), json)
+        yield from _one(storage, _pick(storage, words[0]), json)
         return
+    runs = runs_named(storage)
     if json:
         yield canonical_json([ledger.read(storage, run) for run in runs]).decode().rstrip()
         return
@@ -47,8 +47,8 @@ def _error(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"    by {summary['error']}"
 
 
-def _pick(storage: Storage, runs: list[str], text: str) -> str:
-    found = [run for run in runs if run.startswith(text) or run.endswith(text)]
+def _pick(storage: Storage, text: str) -> str:
+    found = runs_named(storage, text)
     if len(found) != 1:
         raise ConfigurationError(f"{text!r} names {len(found)} runs in {storage}; `headrace log` lists them")
     return found[0]
