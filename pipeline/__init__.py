@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.build.invoke import run
     from pipeline.build.loading import load
     from pipeline.build.parameter import DatesParameter, DaysParameter
-    from pipeline.build.patterns import Map, Merge, Task
+    from pipeline.build.patterns import Fold, Map, Merge, Task
     from pipeline.build.result import Conserved
     from pipeline.build.sources import Snapshot, Source
     from pipeline.model.bayes import categorical_naive_bayes, gaussian_naive_bayes
@@ -67,6 +67,7 @@ _HOME = {
     "DatesParameter": "pipeline.build.parameter",
     "DaysParameter": "pipeline.build.parameter",
     "Extremes": "pipeline.values.extremes",
+    "Fold": "pipeline.build.patterns",
     "Gram": "pipeline.values.gram",
     "Input": "pipeline.build.inputs",
     "Inputs": "pipeline.build.inputs",
@@ -102,6 +103,7 @@ __all__ = [
     "DatesParameter",
     "DaysParameter",
     "Extremes",
+    "Fold",
     "Gram",
     "Input",
     "Inputs",

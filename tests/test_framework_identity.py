@@ -128,6 +128,7 @@ PATTERNS = {
     "Map": BUILT,
     "Task": BUILT,
     "Merge": BUILT | {"build.merging", "values.aggregate"},
+    "Fold": BUILT | {"build.folding"},
     "Release": BUILT
     | {"model.problem", "model.scores", "release.served", "release.task", "values.aggregate", "values.frame"},
     "Production": {"release.production", "values.partition"},
@@ -168,7 +169,7 @@ def test_raising_a_number_that_a_pattern_stands_on_changes_the_code_of_its_tasks
     ]
 
 
-@pytest.mark.parametrize("pattern", ["Source", "Snapshot", "Map", "Merge", "Task"])
+@pytest.mark.parametrize("pattern", ["Source", "Snapshot", "Map", "Merge", "Fold", "Task"])
 def test_the_library_that_reads_tables_is_in_the_key_of_whoever_reads_one(
     project: Project, pattern: str
 ) -> None:

@@ -19,10 +19,14 @@ _TYPED_IN = ("<ipython-input", "<stdin")
 
 
 def cause(error: BaseException) -> str:
-    """`KeyError: 'boo' (shop.py:11 in Slumps.build)`; of an expected failure, its name and its words."""
+    """`KeyError: 'boo' (shop.py:11 in Slumps.build)`; of an expected failure, its name and its words.
+
+    With what was noted on its way, such as the day of a step within a month.
+    """
     told = f"{type(error).__name__}: {error}".removesuffix(": ")
     place = None if _is_expected(error) else _place(error.__traceback__)
-    return f"{told} ({place})" if place else told
+    where = ", ".join(filter(None, (place, *getattr(error, "__notes__", ()))))
+    return f"{told} ({where})" if where else told
 
 
 def fields(error: BaseException) -> dict[str, Any]:

@@ -89,18 +89,17 @@ def load_outcome(
 
     `method` is the one whose value this is: what the task produces, unless it is a step on the way.
     """
-    from pipeline.values.codec import decode
-
     if outcome.output is None:
         raise MissingData(f"{task.task_family} {label} is {outcome.state}: {outcome.cause}")
     data = _bytes(session, task, label, outcome)
-    codec = outcome.output.codec
-    is_aggregate = codec.startswith("aggregate/")
-    return decode(
-        codec,
-        data,
-        aggregate_class(task, method or task.produces) if is_aggregate else None,
-    )
+    return read_value(task, outcome.output.codec, data, method or task.produces)
+
+
+def read_value(task: Stage, codec: str, data: bytes, method: str) -> Any:
+    """A value of a task from its bytes; `method` is the one that declares which aggregate it is."""
+    from pipeline.values.codec import decode
+
+    return decode(codec, data, aggregate_class(task, method) if codec.startswith("aggregate/") else None)
 
 
 def _bytes(session: Session, task: Stage, label: str, outcome: Outcome) -> bytes:

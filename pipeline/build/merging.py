@@ -17,10 +17,9 @@ from pipeline.build.growth import Growth, Join
 from pipeline.build.loading import aggregate_class, load_outcome
 from pipeline.build.outcome import Outcome, Seen, hole
 from pipeline.build.result import Conserved, Made
+from pipeline.build.single import dated_input
 from pipeline.build.step import SUMMARIZE, held, of_partition, rows_of, work
-from pipeline.build.task import Dated
 from pipeline.build.tree import Below, Node, Tree, below
-from pipeline.errors import TaskError
 from pipeline.values.aggregate import Aggregate
 from pipeline.values.partition import WHOLE, Interval, Window, is_whole, label_of, moment_of, slot
 
@@ -96,17 +95,6 @@ def _valued(summaries: Tree, label: str, part: Node | Outcome) -> dict[str, Outc
     for name, member in part.members(summaries.read).items():
         found.update(_valued(summaries, name, member))
     return found
-
-
-def dated_input(task: Merge) -> Dated:
-    """The task whose partitions a Merge summarizes."""
-    (entry,) = task.inputs.values()
-    if not isinstance(entry.task, Dated) or not entry.task.partitioned:
-        raise TaskError(
-            f"{type(task).__qualname__} summarizes {entry.task.task_family}, which has one value of "
-            f"everything: a Merge takes an input with a value for each day, or hour; use it in a Task"
-        )
-    return entry.task
 
 
 def _input(task: Merge, engine: Finder) -> Tree:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build.inputs import Input
+from pipeline.build.single import require_one, require_plain
 from pipeline.build.task import Dated, Stage
 from pipeline.errors import TaskError
 from pipeline.values.partition import Window
@@ -74,11 +75,11 @@ class Merge(Dated):
 
     def _normal(self, name: str, entry: object) -> Input:
         asked = super()._normal(name, entry)
-        if asked.window is not None or asked.optional:
-            raise TaskError(
-                f"{type(self).__qualname__} asks for {name!r} with a window, or as optional: a Merge leaves "
-                f"absent days out by itself, and the days that a value sees are said by its own `window`"
-            )
+        instead = (
+            "a Merge leaves absent days out by itself, and the days that a value sees are said by its own "
+            "`window`"
+        )
+        require_plain(self, name, asked, instead)
         if self.window is None:
             return asked
         return super()._normal(name, Input(asked.task, self.window, asked.failed))
@@ -95,9 +96,53 @@ class Merge(Dated):
         """Summarize the days that changed, and merge along their paths."""
         from pipeline.build.merging import merge_everything, merge_windows
 
-        if len(self.inputs) != 1:
-            raise TaskError(
-                f"{type(self).__qualname__} requires {len(self.inputs)} inputs; a Merge summarizes one: "
-                f"join in a Map first"
-            )
+        require_one(self)
         return merge_windows(self, engine) if self.window else merge_everything(self, engine)
+
+
+class Fold(Dated):
+    """One value of the whole interval that is learnt in the order of time, such as by `partial_fit`.
+
+    `start` makes the state before any day, `step` takes it one day further, `finish` (if there is one) makes
+    the value of the last state. A state is whatever can be a value: a model, an aggregate, a table, plain
+    JSON. It is kept at the end of each closed month, and after each day of the last one: an appended day is
+    one step, and a corrected one costs those from the last state before it on. So the first day should stand
+    still: a fold from another one has nothing in common with it.
+    """
+
+    STANDS_ON = ("pipeline.build.folding",)
+    """What a Fold's answers depend on, and those of the other patterns do not."""
+
+    partitioned = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.produces = "finish" if cls.finish is not Fold.finish else "step"
+
+    def _normal(self, name: str, entry: object) -> Input:
+        asked = super()._normal(name, entry)
+        require_plain(self, name, asked, "a Fold takes one day after the other, and leaves absent ones out")
+        return asked
+
+    def start(self) -> Any:
+        """The state before any day. Within, `self.dates` is the first day that is there."""
+        raise TaskError(f"{type(self).__qualname__} has no start: write start(self)")
+
+    def step(self, state: Any, table: Any) -> Any:
+        """The state after one more day, which `self.dates` is.
+
+        The state is handed over as it comes out of the store, to this call alone: change it in place and
+        return it, or return another. Whether it was kept in between leaves no trace.
+        """
+        raise TaskError(f"{type(self).__qualname__} has no step: write step(self, state, table)")
+
+    def finish(self, state: Any) -> Any:
+        """The value of the last state: by default the state itself."""
+        return state
+
+    def settle(self, engine: Finder) -> Mapping[str, Outcome]:
+        """Go on from the last state that still fits."""
+        from pipeline.build.folding import fold_everything
+
+        require_one(self)
+        return fold_everything(self, engine)

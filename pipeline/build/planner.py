@@ -14,6 +14,7 @@ from pipeline.build.finder import Finder, Work
 from pipeline.build.outcome import Outcome, Seen, State
 from pipeline.build.reason import Reason
 from pipeline.build.session import Session
+from pipeline.build.step import FOLD
 from pipeline.build.task import Stage
 from pipeline.values.digest import Digest
 
@@ -93,8 +94,10 @@ class Planner(Finder):
         """Where an action stands whose key depends on what is yet to be built: by all that is set for it.
 
         A month or a year of a merged interval is that of the interval: another one may have fewer days in it.
+        What is folded is that of the interval, too: another one may have begun elsewhere.
         """
-        settings = self._stage.settings() if step == "merge" else self._stage.parameters(label)
+        is_of_interval = step in ("merge", FOLD)
+        settings = self._stage.settings() if is_of_interval else self._stage.parameters(label)
         return step, label, *sorted(settings.items())
 
     def _look_for_inputs(self, inputs: Iterable[Seen], lost: dict[Digest, Step]) -> None:

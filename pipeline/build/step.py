@@ -37,6 +37,10 @@ STANDS_ON = ("pipeline.values.admission", "pipeline.values.partition")
 
 SUMMARIZE = "summarize"
 """The step, and the method, that makes an aggregate on the way to a value."""
+FOLD, STEP = "fold", "step"
+"""The step that takes a state further on the way to a value, and the method that does so."""
+_MADE_BY = {SUMMARIZE: SUMMARIZE, FOLD: STEP}
+"""The steps on the way, of which no contract speaks, and the methods that declare what they make."""
 
 Pattern = TypeVar("Pattern", bound="Stage")
 
@@ -115,8 +119,8 @@ def held(task: Stage, step: str, label: str, result: object, rows: int | None) -
     """What a step handed back, held to what the task declares: its rows, its aggregate, its contract."""
     made = account(result, rows)
     if step == SUMMARIZE or isinstance(made.value, Aggregate):
-        _require_declared(task, SUMMARIZE if step == SUMMARIZE else task.produces, made.value)
-    if task.contract is not None and step != SUMMARIZE:
+        _require_declared(task, _MADE_BY.get(step, task.produces), made.value)
+    if task.contract is not None and step not in _MADE_BY:
         _require_kept(task, step, label, task.contract, made.value)
     return made
 

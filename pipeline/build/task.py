@@ -72,7 +72,7 @@ class Stage(luigi.Task):
 
     def settle(self, engine: Finder) -> Mapping[str, Outcome]:
         """Bring every partition up to date, as far as it can be."""
-        raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Map, Merge or Task")
+        raise TaskError(f"{type(self).__qualname__} is no pattern: derive from Map, Merge, Fold or Task")
 
     # What Luigi asks.
 
@@ -181,7 +181,7 @@ class Stage(luigi.Task):
         if not isinstance(task, Stage):
             raise TaskError(
                 f"{type(self).__qualname__} requires {name!r}: {task!r} is not a Headrace task; "
-                f"derive it from Source, Snapshot, Map, Merge or Task"
+                f"derive it from Source, Snapshot, Map, Merge, Fold or Task"
             )
         asked = asked or Input(task)
         if asked.window is None:

@@ -64,24 +64,24 @@ class _Value(NamedTuple):
     """A value as its readers name it, but for the partition."""
 
     task: str
-    is_summary: bool
-    """Of a step on the way, and not what the task makes."""
+    is_on_the_way: bool
+    """A summary or a state, and not what the task makes."""
     digest: str
 
 
 def _made(record: Record) -> _Value:
     recipe = record.recipe
-    is_summary = recipe["step"] in ("summarize", "merge")
-    return _Value(recipe["task"], is_summary, record.outputs["value"]["digest"])
+    is_on_the_way = recipe["step"] in ("summarize", "merge", "fold")
+    return _Value(recipe["task"], is_on_the_way, record.outputs["value"]["digest"])
 
 
 def _read(record: Record) -> Iterator[tuple[_Value, str]]:
     """The values that a record read, with the labels under which it saw them; absent days are none."""
     for entry in record.recipe["inputs"].values():
-        task, _, summary = entry["task"].partition(" ")
+        task, _, on_the_way = entry["task"].partition(" ")
         for label, digest in entry["digests"].items():
             if digest:
-                yield _Value(task, bool(summary), digest), label
+                yield _Value(task, bool(on_the_way), digest), label
 
 
 def _is_seen_as(record: Record, label: str) -> bool:
