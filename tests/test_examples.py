@@ -9,7 +9,7 @@ import pytest
 from pipeline.store.repository import Record
 from tests.mill import ROOT, Project
 
-EXAMPLES = {"shop": "Slumps", "messages": "SpamFilter", "demand": "Demand"}
+EXAMPLES = {"shop": "Slumps", "messages": "SpamFilter", "demand": "Demand", "clicks": "Clicks"}
 LINES = 45
 
 
@@ -96,6 +96,31 @@ def test_a_corrected_day_costs_its_path_and_gives_the_model_of_a_full_build(tmp_
     model = whole.digests("Demand")["finish all"]
     assert model != before
     assert model in [digests(record) for record in project.records("Demand")]
+
+
+def test_a_new_day_is_learnt_in_one_step_and_gives_the_model_of_a_full_fold(tmp_path: Path) -> None:
+    project = Project.example("clicks", tmp_path / "clicks")
+    newest = project.landing / "impressions" / "2026-07-05.csv"
+    rows = newest.read_text(encoding="utf-8")
+    newest.unlink()
+    project.luigi("clicks", "Clicks")
+    newest.write_text(rows, encoding="utf-8")
+
+    project.luigi("clicks", "Clicks")
+
+    assert project.built() == ["Clicks finish all", "Clicks fold 2026-07-05", "Impressions 2026-07-05"]
+    whole = Project.example("clicks", tmp_path / "whole")
+    whole.luigi("clicks", "Clicks")
+    assert "Clicks fold 2026-06" in whole.built()
+    assert len(whole.built()) == 9 + 1 + 5 + 1
+    last = "fold 2026-07-05"
+    assert whole.digests("Clicks")[last] == project.digests("Clicks")[last]
+    program = (
+        "import pipeline, clicks\n"
+        "model = pipeline.load(clicks.Clicks())\n"
+        "print(*model.predict([[1, True], [4, False]]))"
+    )
+    assert project.run("python", "-c", program) == "True False\n"
 
 
 def correct(project: Project) -> None:

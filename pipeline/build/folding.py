@@ -162,7 +162,7 @@ def _furthest(task: Fold, link: _Link, seen: Mapping[str, Seen]) -> tuple[Any, s
 
 
 def _standing(task: Fold, link: _Link, seen: Mapping[str, Seen]) -> list[tuple[_Link, Outcome]]:
-    """The links that a link was while it was open, up to the first whose record is not there."""
+    """What a link was while it was open, in order, up to the first part whose record is not there."""
     found: list[tuple[_Link, Outcome]] = []
     if link.is_single:
         return found
@@ -173,8 +173,8 @@ def _standing(task: Fold, link: _Link, seen: Mapping[str, Seen]) -> list[tuple[_
         if its is None:
             continue
         outcome = finder.find(_work(task, finder, each, its).action)
-        if outcome is None:
-            break
+        if outcome is None:  # of a day that was never closed while its month was open, some hours may stand
+            return [*found, *_standing(task, each, its)]
         before = _Checkpoint(each.label, outcome)
         found.append((each, outcome))
     return found
