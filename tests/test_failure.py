@@ -59,6 +59,15 @@ def test_an_expected_failure_says_all_by_itself() -> None:
     assert failure.cause(raised(refuse)) == "DataError: sales.csv is empty; drop it again"
 
 
+def test_what_was_noted_on_its_way_is_told_beside_the_place() -> None:
+    def refuse() -> None:
+        error = DataError("sales.csv is empty")
+        error.add_note("in the step of 2013-05-01")
+        raise error
+
+    assert failure.cause(raised(refuse)) == "DataError: sales.csv is empty (in the step of 2013-05-01)"
+
+
 def test_an_error_without_words_is_its_name() -> None:
     assert failure.cause(AssertionError()) == "AssertionError"
 

@@ -303,11 +303,13 @@ def test_a_lost_checkpoint_is_built_again_when_it_is_needed_and_alone(online: Wo
     lose(online, "2013-03", "2013-04")
     assert built(online) == []
     land(online, "2013-05-01", 99)
+    plan = make_plan(online.session(), online.task(TASK, dates=DATES))
 
     found = built(online)
 
     assert found == sorted([*read("2013-05-01"), MARCH, APRIL, *day_of_may(1, 2, 3), FINISH])
     assert len(taken()) == 2 + 30 + 3
+    assert len(found) == sum(plan.counts())
 
 
 def test_a_month_closes_without_those_of_its_days_that_are_lost(online: World) -> None:
