@@ -82,7 +82,7 @@ def _holds(ranges: Sequence[tuple[int, int]], number: int) -> bool:
 
 
 def _is_moment(label: str) -> bool:
-    """Whether a label is a partition's: that of everything is none, nor is a healed month's of a `Merge`."""
+    """Whether a label is a partition's: that of everything is none, nor is that of a healed month."""
     return len(label) >= len("2013-05-06")
 
 
