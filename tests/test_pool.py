@@ -22,7 +22,6 @@ from pipeline.build.result import Made
 from pipeline.errors import ConfigurationError
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository, blob_name
-from pipeline.values.codec import encode
 from pipeline.values.digest import Digest, digest_value
 from tests.mill import Project
 from tests.sales import DATES as SALES_DATES
@@ -213,34 +212,20 @@ def test_a_number_of_processes_that_is_none_is_refused_with_what_to_give(lab: Wo
         pool.makers(lab.session())
 
 
-def test_code_that_is_edited_while_a_run_is_under_way_is_not_what_its_values_are_kept_under(
-    lab: World,
+def test_a_process_that_finds_other_code_than_the_run_did_builds_nothing(
+    lab: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A process that begins late would import the new code, and the run goes by the old one's key."""
-    lab.code(
-        "lab.later",
-        """
-        from lab.tasks import Map, Where
+    """It would keep what the new code makes under the key of the old."""
+    caplog.set_level("INFO", logger="headrace")
+    crew = Pool(lab.session(), 2)
+    known = list(orders(lab, 4))
+    lab.edit("lab.tasks", "value == 13", "value == 1313")
 
-        class Later(Map):
-            "Says by what it was made."
-            def requires(self):
-                return {"where": Where(dates=self.dates)}
+    made = list(crew.make(iter(known)))
+    crew.close()
 
-            def build(self, where):
-                return {"by": "old"}
-        """,
-    )
-    later = lab.folder / "lab" / "later.py"
-    edit = (
-        f"        later = Path({str(later)!r}); later.write_text(later.read_text().replace('old', 'new'))\n"
-    )
-    lab.edit("lab.tasks", "        secret = get", f"{edit}        secret = get")
-
-    lab.built("lab.later.Later", dates=DATES)
-
-    made = [record.outputs["value"]["digest"] for record in Repository(lab.storage).records("Later")]
-    assert set(made) == {encode({"by": "old"}).digest}
+    assert sorted(order.note for order, _ in made) == [0, 1, 2, 3]
+    assert f"{IN_PROCESS}TaskError: its code was edited while the run was under way" in caplog.text
 
 
 # Failures.
