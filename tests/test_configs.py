@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import errors
 from pipeline.build.configuration import LUIGI_DEFAULTS
-from pipeline.build.messages import INTERRUPTED
+from pipeline.build.interruption import INTERRUPTED, TERMINATED
 from tests.mill import ROOT, Checkout
 
 OPERATE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
@@ -22,7 +22,13 @@ def test_the_exit_codes_are_the_documented_ones() -> None:
     documented = set(re.findall(r"^\| (\d+) \|", OPERATE, re.MULTILINE))
     named = {str(kind.exit_code) for kind in vars(errors).values() if hasattr(kind, "exit_code")}
     luigis = set(LUIGI_DEFAULTS["retcode"].values())
-    shells = {"0", "1", "2", str(INTERRUPTED)}  # Python's, argparse's, and an interrupt as shells count it
+    shells = {
+        "0",
+        "1",
+        "2",
+        str(INTERRUPTED),
+        str(TERMINATED),
+    }  # Python's, argparse's, and signals as shells count them
 
     assert named <= luigis
     assert luigis | shells == documented

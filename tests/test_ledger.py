@@ -13,7 +13,7 @@ import pytest
 from luigi.execution_summary import LuigiStatusCode
 
 import pipeline
-from pipeline.build import ledger, messages, run, status
+from pipeline.build import interruption, ledger, run, status
 from pipeline.build import session as sessions
 from pipeline.build.engine import Report
 from pipeline.store.storage import MemoryStorage, Storage
@@ -178,7 +178,7 @@ def test_a_forked_worker_leaves_an_interruption_to_its_parent(
     with pytest.raises(SystemExit) as end:
         list(run.broke(session, "Clean", Report("Clean"), 0.0, KeyboardInterrupt()))
 
-    assert end.value.code == messages.INTERRUPTED
+    assert end.value.code == interruption.INTERRUPTED
     try:
         raise end.value
     except SystemExit:

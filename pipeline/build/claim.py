@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import socket
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Claims:
 
     def take(self, key: Digest) -> bool:
         """Claim an action; False while somebody else is building it."""
-        name = f"claims/{key.hex}"
+        name = _name(key)
         if not self._storage.put({name: self._mine()}, durable=False):
             if self._is_live(name):
                 return False
@@ -42,10 +43,11 @@ class Claims:
         self._held.add(name)
         return True
 
-    def release(self) -> None:
-        """Give back every claim that was taken here."""
-        self._storage.delete(self._held)
-        self._held.clear()
+    def release(self, keep: Iterable[Digest] = ()) -> None:
+        """Give back every claim that was taken here, but for some."""
+        kept = {_name(key) for key in keep}
+        self._storage.delete(self._held - kept)
+        self._held &= kept
 
     def _mine(self) -> bytes:
         expires_at = self._clock() + datetime.timedelta(seconds=LIFETIME_S)
@@ -75,6 +77,10 @@ class Claims:
         if boot != _boot() or not _is_running(pid, started):
             return False
         return bool(boot) or not is_over  # without a boot's name the number may be another process's by now
+
+
+def _name(key: Digest) -> str:
+    return f"claims/{key.hex}"
 
 
 @cache

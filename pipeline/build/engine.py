@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -89,6 +90,8 @@ class Engine(Finder):
         """Its own: an engine that heals an input works inside another's build, and gives back its claims."""
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
+        self._under_way: set[Digest] = set()
+        """What is being built, and stays claimed when what came before it is stored."""
         self._group: list[tuple[Work, Draft]] = []
         self._group_bytes = 0
         self._flushed_at = stopwatch()
@@ -108,10 +111,12 @@ class Engine(Finder):
     def obtain(self, works: Iterable[Work]) -> dict[str, Outcome]:
         """Each action's outcome; partitions that another run builds meanwhile are waited for."""
         outcomes: dict[str, Outcome] = {}
-        works = list(works)
-        wanted = [work for work in works if not self._found(work, outcomes)]
-        if self._only is not None:
-            wanted = [work for work in wanted if work.action.key == self._only]
+        places: list[tuple[str, str]] = []
+        wanted: list[Work] = []
+        for work in works:  # of what is found, only its place is kept
+            places.append((work.action.step, work.action.partition))
+            if not self._found(work, outcomes) and self._only in (None, work.action.key):
+                wanted.append(work)
         waiting = 0
         with Progress(self.task, len(wanted)) as progress:
             while wanted:
@@ -125,9 +130,9 @@ class Engine(Finder):
                     waiting = len(wanted)
                     self.session.wait(0.5)
         self.history.save()
-        self._note_failed(works, outcomes)
+        self._note_failed(places, outcomes)
         self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
-        return {w.action.partition: outcomes.get(w.action.partition, _UNTOUCHED) for w in works}
+        return {partition: outcomes.get(partition, _UNTOUCHED) for _, partition in places}
 
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
@@ -144,9 +149,9 @@ class Engine(Finder):
             return self._failed(step, label, error, failure.fields(error))
         return outcome
 
-    def _note_failed(self, works: Iterable[Work], outcomes: Mapping[str, Outcome]) -> None:
-        for action in (work.action for work in works):
-            found, place = outcomes.get(action.partition, _UNTOUCHED), (action.step, action.partition)
+    def _note_failed(self, places: Iterable[tuple[str, str]], outcomes: Mapping[str, Outcome]) -> None:
+        for place in places:
+            found = outcomes.get(place[1], _UNTOUCHED)
             (self.failed.add if found.state is State.FAILED else self.failed.discard)(place)
 
     def _found(self, work: Work, outcomes: dict[str, Outcome]) -> bool:
@@ -159,12 +164,17 @@ class Engine(Finder):
         """Build what nobody else is at; what others are at comes back."""
         others: list[Work] = []
         orders = self._orders(wanted, others, outcomes, progress)
-        for order, result in self.session.makers().make(orders, len(wanted)):
-            if isinstance(result, Failed):
-                self._fail(order.note, result, outcomes)
-            else:
-                self._take(order.note, result, outcomes)
-            progress.step()
+        try:
+            with closing(self.session.makers().make(orders, len(wanted))) as made:
+                for order, result in made:
+                    self._under_way.discard(order.note.work.action.key)
+                    if isinstance(result, Failed):
+                        self._fail(order.note, result, outcomes)
+                    else:
+                        self._take(order.note, result, outcomes)
+                    progress.step()
+        finally:
+            self._under_way.clear()
         return others
 
     def _orders(
@@ -181,7 +191,10 @@ class Engine(Finder):
                 reasons = self.why(work.action)
                 self._clear(work.action)
                 log.debug("building %s: %s", work.action.label, "; ".join(reasons))
-                yield Order(work.make, _Begun(work, reasons, self.session.clock().isoformat()))
+                self._under_way.add(work.action.key)
+                yield Order(
+                    work.make, work.action.code, _Begun(work, reasons, self.session.clock().isoformat())
+                )
 
     def _clear(self, action: Action) -> None:
         """Move damage aside that would be in the way of what is built now."""
@@ -254,12 +267,13 @@ class Engine(Finder):
 
     def _flush(self, outcomes: dict[str, Outcome]) -> None:
         """Make the open group durable, and only then acknowledge it."""
-        group, self._group, self._group_bytes = self._group, [], 0
-        if group:
-            commits = self.repository.commit([draft for _, draft in group])
+        if self._group:
+            commits = self.repository.commit([draft for _, draft in self._group])
+            # Only now: of an interruption in the middle of it, the end of the stage tries once more.
+            group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
-        self._claims.release()
+        self._claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:

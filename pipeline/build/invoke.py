@@ -28,7 +28,7 @@ class RunResult:
 
     @property
     def built(self) -> list[str]:
-        """What was built, such as `Flights 2013-05-01`: by stage, in the order of names, and day."""
+        """What was built, such as `Flights 2013-05-01`: by stage, by name, and as it was stored."""
         return [
             action_label(b["task"], b["step"], b["partition"])
             for _, stage in sorted(self.stages.items())
@@ -41,6 +41,7 @@ def run(*tasks: Stage, workers: int = 1) -> RunResult:
     runs.close(sessions.current())
     session = sessions.anew()
     session.is_held = True
+    session.workers = workers
     try:
         for task in tasks:
             task.initialized()  # Luigi asks this too, of one after the other: here before any is begun

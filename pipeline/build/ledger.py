@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.build import cache, coverage, metrics, status
 from pipeline.build.failure import cause
+from pipeline.build.interruption import Terminated
 from pipeline.build.outcome import WORDS
 from pipeline.build.progress import CLEARED
 from pipeline.build.session import Session
@@ -20,6 +21,8 @@ from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
 
 log = logging.getLogger("headrace")
+
+_INTERRUPTIONS = (KeyboardInterrupt.__name__, Terminated.__name__)
 
 
 def say_where_it_goes() -> None:
@@ -142,7 +145,7 @@ def summarise(session: Session, found: Mapping[str, Any]) -> dict[str, Any]:
 def _status(session: Session, found: Mapping[str, Any]) -> str:
     failed = failures(found)
     if error := _error(session, found):
-        return status.INTERRUPTED if _kind(error) == KeyboardInterrupt.__name__ else status.STOPPED
+        return status.INTERRUPTED if _kind(error) in _INTERRUPTIONS else status.STOPPED
     if alarms(found) or any(not failure["missing"] for failure in failed):
         return status.FAILED
     if not all(state == "over" or _is_over(found.get(task)) for task, state in session.requested.items()):

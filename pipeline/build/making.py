@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.build import failure
@@ -32,13 +32,14 @@ Result = Product | Failed
 
 
 class Order(NamedTuple):
-    """A build that is to be made, and what its maker's caller knows it by."""
+    """A build that is to be made, the identity of its code, and what its maker's caller knows it by."""
 
     make: Callable[[], Made]
+    code: Digest
     note: Any
 
 
-def in_process(orders: Iterator[Order]) -> Iterator[tuple[Order, Result]]:
+def in_process(orders: Iterable[Order]) -> Generator[tuple[Order, Result], None, None]:
     """Make one after the other, here."""
     return ((order, produce(order.make)) for order in orders)
 

@@ -42,7 +42,7 @@ def merge_windows(task: Merge, engine: Finder) -> Tree:
     summaries = _summaries(task, engine, read, join)
 
     def decide(label: str) -> Outcome | Work:
-        return _finished(task, engine, read, label, _within(summaries, _seen(task, window, label)))
+        return _finished(task, engine, label, _within(summaries, _seen(task, window, label)))
 
     return Growth(
         task, engine, "finish", lambda dates: below(summaries, _widened(task, window, dates)), decide
@@ -58,7 +58,7 @@ def merge_everything(task: Merge, engine: Finder) -> dict[str, Outcome]:
         for label, node in summaries.top.members(summaries.read).items()
         if isinstance(node, Node) and node.value
     }
-    found = _finished(task, engine, read, WHOLE, years)
+    found = _finished(task, engine, WHOLE, years)
     return {WHOLE: found} if isinstance(found, Outcome) else engine.obtain([found])
 
 
@@ -135,10 +135,8 @@ def _joined(
     return hole("no day in it is present") if is_absent and not isinstance(found, Outcome) else found
 
 
-def _finished(
-    task: Merge, engine: Finder, read: Tree, label: str, members: Mapping[str, Outcome]
-) -> Outcome | Work:
-    return _node(task, engine, "finish", label, members, partial(_finish, task, label, read))
+def _finished(task: Merge, engine: Finder, label: str, members: Mapping[str, Outcome]) -> Outcome | Work:
+    return _node(task, engine, "finish", label, members, partial(_finish, task, label))
 
 
 def _node(
@@ -167,10 +165,11 @@ def _merge(task: Merge, seen: Seen) -> Made:
     return Made(_merged(task, seen))
 
 
-def _finish(task: Merge, label: str, read: Tree, seen: Seen) -> Made:
+def _finish(task: Merge, label: str, seen: Seen) -> Made:
     result = of_partition(task, label).finish(_merged(task, seen))
     rows = None
     if isinstance(result, Conserved):  # else rows are counted where they are read, by the summaries
+        (read,) = task.trees(sessions.current()).values()
         if task.window is None:
             rows = rows_of(read.values())
         else:

@@ -18,13 +18,11 @@ from luigi.parameter import MissingParameterException, ParameterException
 from luigi.rpc import RPCError
 from luigi.task_register import Register, TaskClassException
 
+from pipeline.build import interruption
 from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed, SchedulerUnreachable
 
 MISSING = "MissingPartition"
 """The family of tasks that stand for what has not landed."""
-
-INTERRUPTED = 130
-"""How a process ends that somebody interrupted, as shells count."""
 
 _UNEXPECTED = "Luigi unexpected framework error while scheduling %s"
 """What Luigi logs of an exception that it lets pass: it is told where it arrives."""
@@ -64,7 +62,7 @@ class _Plain(logging.Filter):
         if record.msg == _UNANSWERED:
             _rewrite(record, f"{record.getMessage()}; {_patience()}")
         if isinstance(raised, SystemExit):
-            return raised.code != INTERRUPTED  # a worker of a run that somebody interrupted
+            return raised.code != interruption.INTERRUPTED  # a worker of a run that somebody interrupted
         error = meaning(raised)
         if record.msg == _LAST_WORDS:
             _note(raised)
@@ -152,7 +150,9 @@ def _say(kind: type[BaseException], error: BaseException, traceback: TracebackTy
     if expected is not None:
         _end(expected)
     if isinstance(error, KeyboardInterrupt):
-        raise SystemExit(INTERRUPTED)  # whoever interrupts a run knows why: its last line says how far it was
+        raise SystemExit(
+            interruption.exit_code(error)
+        )  # whoever interrupts a run knows why: its last line says how far it was
     sys.__excepthook__(kind, error, traceback)
 
 

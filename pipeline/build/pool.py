@@ -1,29 +1,26 @@
 """Builds on a pool of processes: as many as the machine has cores to spare beside Luigi's own workers.
 
 A pool is worth its start only where much is left to do, so a stage begins in its own process and goes on
-with the pool once it knows how long its builds take. Only tasks, labels and encoded values cross between
-processes; the value that comes out is the same, to the digest.
+with the pool once it knows how long its builds take. Each process has one build at a time, and a line of its
+own to the run: when one dies, that is one partition's trouble, and the run knows whose.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import logging
 import os
-import signal
-import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
+from multiprocessing.connection import wait
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING
 
 from luigi.configuration import get_config
 from luigi.interface import core
 
 from pipeline.build import configuration
-from pipeline.build import session as sessions
+from pipeline.build.hand import Hand
+from pipeline.build.maker import Greeting, Settings, Unfit
 from pipeline.build.making import Failed, Order, Result, in_process, produce
 from pipeline.clock import stopwatch
 from pipeline.errors import ConfigurationError, WorkerDied
@@ -32,38 +29,51 @@ from pipeline.store.local import LocalStorage
 if TYPE_CHECKING:
     from pipeline.build.session import Session
 
+log = logging.getLogger("headrace")
+
 AUTO = "auto"
 SETTLED_S = 0.5
 """After so long, a stage knows how long its builds take."""
 WORTH_S = 4.0
 """What is left must take so long for a pool to be started: its processes import what this one has."""
-AHEAD = 2
-"""So many builds for each process are handed over before they can begin."""
-_HEAVY = ("numpy", "pyarrow", "pyarrow.parquet", "pandas", "scipy", "sklearn")
 
-Settings = Mapping[str, Mapping[str, str]]
+Packed = tuple[Order, bytes]
 
 
 def makers(session: Session) -> Makers:
     """Who makes the builds of this process."""
     asked = configuration.setting("processes", AUTO)
-    count = _spare() if asked == AUTO else _count(asked)
+    count = spare(_cores(), session.workers or core().workers) if asked == AUTO else _count(asked)
     if count < 2 or not isinstance(session.storage, LocalStorage):
         return Makers(None)
     return Makers(Pool(session, count), is_asked=asked != AUTO)
 
 
 def _count(asked: str) -> int:
-    if not asked.isdecimal() or int(asked) < 1:
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) < 1:
         raise ConfigurationError(
-            f"[headrace] processes is {asked!r}: give how many processes a stage may build on, or {AUTO}"
+            f"[headrace] processes is {asked!r}: give how many processes a stage may build on, from 1, "
+            f"or {AUTO}"
         )
     return int(asked)
 
 
-def _spare() -> int:
-    """The cores that are left for each of Luigi's workers."""
-    return len(os.sched_getaffinity(0)) // max(core().workers, 1)
+def spare(cores: int, workers: int) -> int:
+    """The processes that each of Luigi's workers may build on."""
+    return cores // max(workers, 1)
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def is_worth(took_s: float, done: int, left: int) -> bool:
+    """Whether a pool should make what is left of a stage, after so many builds in so many seconds."""
+    return took_s > SETTLED_S and took_s / done * left > WORTH_S
 
 
 class Makers:
@@ -73,19 +83,25 @@ class Makers:
         self._pool = pool
         self._is_asked = is_asked
 
-    def make(self, orders: Iterator[Order], count: int) -> Iterator[tuple[Order, Result]]:
+    def make(self, orders: Iterator[Order], count: int) -> Generator[tuple[Order, Result], None, None]:
         """Make some orders, of which there are at most so many; each comes back with its result."""
         if self._pool is None or count < 2:
             yield from in_process(orders)
             return
         if not self._is_asked:
-            began = stopwatch()
-            for done, each in enumerate(in_process(orders), start=1):
-                yield each
-                took = stopwatch() - began
-                if took > SETTLED_S and took / done * (count - done) > WORTH_S:
-                    break
+            yield from self._try_out(orders, count)
         yield from self._pool.make(orders)
+
+    def _try_out(self, orders: Iterator[Order], count: int) -> Iterator[tuple[Order, Result]]:
+        """Make orders here, up to where a pool is worth its start."""
+        took = 0.0
+        for done, order in enumerate(orders, start=1):
+            began = stopwatch()
+            result = produce(order.make)
+            took += stopwatch() - began
+            yield order, result
+            if is_worth(took, done, count - done):
+                return
 
     def close(self) -> None:
         """Let the processes go."""
@@ -94,91 +110,125 @@ class Makers:
 
 
 class Pool:
-    """Processes that build for one run."""
+    """Processes that build for one run, `count` at most; each is begun when there is a build for it."""
 
-    def __init__(self, session: Session, count: int) -> None:
+    def __init__(self, session: Session, count: int, begin: Callable[[bytes], Hand] = Hand.begin) -> None:
         self._session = session
         self._count = count
-        self._executor: ProcessPoolExecutor | None = None
+        self._begin = begin
+        self._hands: list[Hand] = []
+        self._is_refused = False
+        """Whether a process could not begin: the next would fare alike."""
+        self._told: set[str] = set()
 
-    def make(self, orders: Iterator[Order]) -> Iterator[tuple[Order, Result]]:
-        """Make orders, a few at a time; whichever is ready first comes back first."""
-        running: dict[Future[Result], Order] = {}
+    def make(self, orders: Iterator[Order]) -> Generator[tuple[Order, Result], None, None]:
+        """Make orders; whichever is ready first comes back first.
+
+        No more are taken than there are processes, and one that is just coming back. What no process can be
+        given, and all that follows, is made here.
+        """
+        unfit: list[Order] = []
+        packed = self._packed(orders, unfit)
         try:
-            while True:
-                for order in islice(orders, max(self._count * AHEAD - len(running), 0)):
-                    running[self._start().submit(produce, order.make)] = order
-                if not running:
-                    return
-                ready, _ = wait(running, return_when=FIRST_COMPLETED)
-                broken = [future for future in ready if isinstance(future.exception(), BrokenProcessPool)]
-                if broken:
-                    yield from self._one_by_one(running)
-                    running.clear()
-                for future in ready if not broken else ():
-                    yield running.pop(future), future.result()
+            while self._hand_out(packed):
+                for order, answer in self._answers():
+                    if isinstance(answer, Unfit):
+                        self._tell(answer.why)
+                        unfit.append(order)
+                        packed = iter(())
+                        continue
+                    self._hand_out(packed)  # a process must not wait until its last value is stored
+                    yield order, answer
         finally:
-            if running:
+            if any(hand.order for hand in self._hands):
                 self.close()
+        yield from in_process(chain(unfit, orders))
 
-    def _one_by_one(self, running: Mapping[Future[Result], Order]) -> Iterator[tuple[Order, Result]]:
-        """A process died, and with it the pool: each of what it had is made alone, so as to name the one."""
-        lost = deque(running.items())
-        while lost:
-            future, order = lost.popleft()
-            if future.done() and future.exception() is None:
-                yield order, future.result()
-                continue
-            self.close()
+    def _packed(self, orders: Iterable[Order], unfit: list[Order]) -> Iterator[Packed]:
+        """Orders as they are sent, up to the first that can't be."""
+        if self._is_refused:
+            return
+        for order in orders:
             try:
-                yield order, self._start().submit(produce, order.make).result()
-            except BrokenProcessPool:
-                error = WorkerDied(
-                    "the process that built it died; the system's log says whether it was short of memory, "
-                    "and `[headrace] processes = 1` builds in the process of the run"
-                )
-                yield (
-                    order,
-                    Failed(error, {"cause": f"WorkerDied: {error}", "expected": True, "traceback": ""}),
-                )
-        self.close()
+                told = (self._session.code_roots(order.code), order.code, order.make)
+                sent = bytes(ForkingPickler.dumps(told))
+            except Exception as error:  # whatever a task's own parameters may raise
+                self._tell(f"{type(error).__name__}: {error}")
+                unfit.append(order)
+                return
+            yield order, sent
 
-    def _start(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([name for name in _HEAVY if name in sys.modules])
-            storage = self._session.storage
-            assert isinstance(storage, LocalStorage)
-            told = (str(storage.root), self._session.run_id, _settings(), list(sys.path))
-            self._executor = ProcessPoolExecutor(self._count, context, _begin, told)
-        return self._executor
+    def _hand_out(self, packed: Iterator[Packed]) -> bool:
+        """Give each process a build that has none; whether any is at one."""
+        while sum(hand.order is not None for hand in self._hands) < self._count:
+            given = next(packed, None)
+            if given is None:
+                break
+            order, sent = given
+            self._idle().give(order, sent)
+        return any(hand.order for hand in self._hands)
+
+    def _idle(self) -> Hand:
+        """A process that has nothing to do; a new one where there is none."""
+        for hand in [hand for hand in self._hands if hand.order is None]:
+            if not hand.is_gone():
+                return hand
+            self._bury(hand)
+        hand = self._begin(self._greeting())
+        self._hands.append(hand)
+        return hand
+
+    def _answers(self) -> Iterator[tuple[Order, Result | Unfit]]:
+        """What comes of the builds that are over by now; waits for the first."""
+        busy = {hand.line: hand for hand in self._hands if hand.order}
+        for line in wait(list(busy)):
+            hand = busy[line]  # type: ignore[index]
+            order = hand.order
+            assert order is not None
+            try:
+                answer = hand.answer()
+            except (EOFError, OSError):
+                answer = self._bury(hand)
+            if answer is not None:
+                yield order, answer
+
+    def _bury(self, hand: Hand) -> Failed | Unfit:
+        """What it means for its build that a process died."""
+        self._hands.remove(hand)
+        how = hand.end()
+        if not hand.is_ready:
+            self._is_refused = True
+            return Unfit(f"a process for it could not begin ({how})")
+        error = WorkerDied(
+            f"the process that built it died ({how}); if it was killed, the system's log says whether memory "
+            f"was short, and fewer `[headrace] processes` need less"
+        )
+        return Failed(error, {"cause": f"WorkerDied: {error}", "expected": True, "traceback": ""})
+
+    def _tell(self, why: str) -> None:
+        if why not in self._told:
+            self._told.add(why)
+            log.info("building in the run's own process: %s", why)
 
     def close(self) -> None:
         """Let the processes go, at once: what they are at is of no use any more."""
-        if self._executor is None:
-            return
-        executor, self._executor = self._executor, None
-        processes = list((executor._processes or {}).values())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
+        hands, self._hands = self._hands, []
+        for hand in hands:
+            hand.kill()
+        for hand in hands:
+            hand.end()
+
+    def _greeting(self) -> bytes:
+        storage = self._session.storage
+        assert isinstance(storage, LocalStorage)
+        told = Greeting(str(storage.root), self._session.run_id, settings(), log.getEffectiveLevel())
+        return bytes(ForkingPickler.dumps(told))
 
 
-def _settings() -> Settings:
+def settings() -> Settings:
     """What this process is configured with, options set by a program included."""
     config = get_config()
+    if hasattr(config, "data"):  # of a TOML file
+        return {name: dict(options) for name, options in config.data.items() if isinstance(options, dict)}
     sections: Iterable[str] = config.sections()
     return {name: dict(config.items(name, raw=True)) for name in sections}
-
-
-def _begin(root: str, run_id: str, settings: Settings, path: list[str]) -> None:
-    """Make this process one of a run's: with its store, its configuration, and no mind for Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.path[:] = path
-    config = get_config()
-    for section, options in settings.items():
-        for option, value in options.items():
-            config.set(section, option, value)
-    session = sessions.Session(LocalStorage(Path(root)))
-    session.run_id = run_id
-    sessions.use(session)

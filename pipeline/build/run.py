@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import luigi
 
-from pipeline.build import coverage, failure, ledger, messages, status
+from pipeline.build import coverage, failure, interruption, ledger, messages, status
 from pipeline.build import session as sessions
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.request import require_one_process
@@ -46,6 +47,7 @@ def asked(task_id: str, name: str) -> Session:
         session = sessions.anew()
     if not session.requested:
         atexit.register(close, session)
+        interruption.heed()
         ledger.say_where_it_goes()
         log.info("%s", name)
     session.requested.setdefault(task_id, _ASKED)
@@ -111,7 +113,7 @@ def broke(
 
         yield StoreUnusable(kind=type(error).__name__, text=str(error))
     elif isinstance(error, KeyboardInterrupt) and session.pid != os.getpid():
-        raise SystemExit(messages.INTERRUPTED) from None
+        raise SystemExit(interruption.INTERRUPTED) from None
     else:
         raise error
 
@@ -166,5 +168,15 @@ def close(session: Session) -> None:
     session.dismiss()
     atexit.unregister(close)
     session.ended_by = session.ended_by or messages.ended_by()
+    if isinstance(session.ended_by, KeyboardInterrupt):
+        for worker in multiprocessing.active_children():
+            worker.join()  # what it had built is part of the ledger
     if session.requested:
         ledger.leave(session)
+        interruption.let_be()
+
+
+def stage_over(session: Session) -> None:
+    """A worker that was forked off ends with its stage; who built for it goes before."""
+    if session.pid != os.getpid():
+        session.dismiss()

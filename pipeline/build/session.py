@@ -56,6 +56,8 @@ class Session:
         self.consumed: set[str] = set()
         """Tasks that another task of this run reads: intermediates."""
         self.requested: dict[str, str] = {}
+        self.workers = 0
+        """Luigi's, where a program said how many; else Luigi's own configuration does."""
         self.names: dict[str, str] = {}
         self.files: dict[str, Any] = {}
         self.landed: dict[str, Digest | None] = {}
@@ -87,6 +89,10 @@ class Session:
             self._codes[roots] = digest_bytes(blob)
             self._code_blobs[self._codes[roots]] = blob
         return self._codes[roots]
+
+    def code_roots(self, code: Digest) -> tuple[str, ...]:
+        """The classes that a code identity was found out of."""
+        return next(roots for roots, found in self._codes.items() if found == code)
 
     def declared_result(self, cls: type, method: str) -> str | None:
         """The first-party class that a method is annotated to return, as `module:Name`."""

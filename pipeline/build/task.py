@@ -137,6 +137,8 @@ class Stage(luigi.Task):
         except BaseException as error:
             yield from run.broke(session, self.task_id, engine.report, stopwatch() - began, error)
             return
+        finally:
+            run.stage_over(session)
         if is_requested:
             yield from run.conclude(session, self.task_id)
 
