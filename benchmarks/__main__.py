@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-FIGURES = ("null", "flips", "reader", "start", "noop", "backtest", "release", "linear")
+FIGURES = (
+    "null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "table_digest", "scale",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -13,8 +13,6 @@ from benchmarks.measure import in_turns, spread
 
 STAGES = 3
 """Sales, features and stats: what there is one of a day."""
-TWO = ("--workers", "2")
-"""How a run is told to use two processes."""
 
 
 def cold(days: int, rows: int, rounds: int) -> dict[str, Any]:
@@ -47,10 +45,11 @@ def _calls(contest: Contest) -> list[Callable[[], float]]:
         contest.fresh(out)
         return contest.measure([*plain(contest, out), *words]).wall_s
 
-    def ours(*words: str) -> float:
+    def ours(processes: int) -> float:
         contest.fresh()
-        used = contest.measure(headrace("Model", *words))
+        contest.configure(processes)
+        used = contest.measure(headrace("Model"))
         assert used.built == {"features": contest.days, "stats": contest.days, "model": 1}, used.built
         return used.wall_s
 
-    return [script, lambda: script("--reread"), ours, lambda: ours(*TWO)]
+    return [script, lambda: script("--reread"), lambda: ours(1), lambda: ours(2)]

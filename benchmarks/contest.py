@@ -73,16 +73,17 @@ class Contest(Project):
         if hourly:
             for edit in HOURLY:
                 self._write(edit)
-        self._configure()
+        self.configure()
         self._compile()
         data.land(self.landing, range(days), rows, hourly=hourly)
 
-    def _configure(self) -> None:
+    def configure(self, processes: int = 1) -> None:
+        """Where things are, and on how many processes a stage builds."""
         slot = "{hour}" if self.hourly else "{day}"
         (self.folder / "luigi.cfg").write_text(
             f"[core]\nlock_pid_dir = {self.folder / 'locks'}\n"
             f"[headrace]\nstore = {self.store}\nlanding = {self.landing}\nlanded = {slot}.csv\n"
-            f"metrics = {self.folder / 'metrics'}\n"
+            f"metrics = {self.folder / 'metrics'}\nprocesses = {processes}\n"
             + "".join(f"[{task}]\ndates = {data.BEGIN}..landed\n" for task in ("Stats", "Model")),
             encoding="utf-8",
         )

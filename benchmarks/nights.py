@@ -17,19 +17,19 @@ from benchmarks.noop import EMPTY
 from tests.mill import PROGRAMS
 
 
-def nights(days: int, rows: int, rounds: int) -> dict[str, Any]:
-    """A first run, then nights on which little or nothing happens."""
+def nights(days: int, rows: int, rounds: int, hourly: bool = False) -> dict[str, Any]:
+    """A first run, then nights on which little or nothing happens; by the hour, without a model."""
     with tempfile.TemporaryDirectory() as folder:
-        contest = Contest(Path(folder), days, rows)
+        contest = Contest(Path(folder), days, rows, hourly)
         first = contest.measure(headrace("Stats"))
-        contest.measure(headrace("Model"))
+        contest.measure(headrace(_asked(contest)))
         found = {
             "first_s": round(first.wall_s, 3),
             "first_peak_mb": round(first.peak_mb, 1),
             **_quiet(contest, rounds),
             **_busy(contest, rounds),
         }
-        contest.measure(headrace("Model"))  # a model of the days that have changed
+        contest.measure(headrace(_asked(contest)))  # a model of the days that have changed
         found |= _commented(contest, rounds)
         found["comment_of_noop"] = round(found["comment_s"]["median"] / found["noop_s"]["median"], 4)
         return found
@@ -88,8 +88,12 @@ def _comments() -> Iterator[Edit]:
         last = Edit(last.file, last.after, f"{last.after}, again")
 
 
+def _asked(contest: Contest) -> str:
+    return "Stats" if contest.hourly else "Model"
+
+
 def _quick(contest: Contest) -> float:
-    used = contest.measure(headrace("Model"))
+    used = contest.measure(headrace(_asked(contest)))
     assert not used.built, f"found builds on a night without work: {used.built}"
     return used.wall_s
 

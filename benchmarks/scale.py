@@ -1,7 +1,7 @@
 """W(N) at scale: nights, first runs, memory, and the count of builds; each held to its bar.
 
 `python -m benchmarks.scale` measures what is promised, which takes a while; `--nights 30 --cold 30 --rounds
-2 --name trial` tries it out. With a hundred thousand days give fewer `--rows`.
+2 --name trial` tries it out. A hundred thousand are hours: `--nights 100008 --hourly --rows 5`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> int:
     """Measure, print, and keep the figures."""
     given = _arguments()
     counted = count(given.count, given.rows) if given.count else {}
-    night = {days: nights(days, given.rows, given.rounds) for days in given.nights}
+    night = {days: nights(days, given.rows, given.rounds, given.hourly) for days in given.nights}
     first = {days: cold(days, given.rows, given.cold_rounds) for days in given.cold}
     least_mb = first_peak_mb(given.memory, given.rows) if given.nights else None
     bars = [
@@ -59,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000, help="of each file")
     parser.add_argument("--rounds", type=int, default=11, help="of the nights")
     parser.add_argument("--cold-rounds", type=int, default=3, help="of the first runs")
+    parser.add_argument("--hourly", action="store_true", help="N is of hours, in files of an hour each")
     parser.add_argument("--name", default="scale", help="what the results are kept as")
     return parser.parse_args()
 
