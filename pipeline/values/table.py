@@ -28,7 +28,6 @@ STANDS_ON = ("numpy", "pyarrow")
 """What its answers depend on besides, ours and others'; each enters the keys."""
 
 _ROW_GROUP_ROWS = 1 << 20
-_ZSTD_LEVEL = 3
 
 
 def digest_table(table: pa.Table) -> Digest:
@@ -74,8 +73,10 @@ def write_table(table: pa.Table) -> bytes:
             sink,
             version="2.6",
             data_page_version="1.0",
-            compression="zstd",
-            compression_level=_ZSTD_LEVEL,
+            # A day's table is read whole, and often: what takes long to write and read again saves little.
+            compression="snappy",
+            use_dictionary=[field.name for field in table.schema if _is_text(field.type)],
+            write_statistics=False,
             row_group_size=_ROW_GROUP_ROWS,
             write_page_checksum=True,  # for readers who don't check the blob's digest
             store_schema=True,
@@ -83,6 +84,13 @@ def write_table(table: pa.Table) -> bytes:
     except pa.ArrowNotImplementedError as error:
         raise TypeError(f"Parquet can't hold this table: {error}; cast the column") from None
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column's values are texts: they repeat, and are longer than a number for each."""
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind))
 
 
 def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
