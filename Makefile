@@ -21,8 +21,8 @@ run: $(READY) ## land the flights of 2013, train and judge the model, say what w
 	@$(BIN)/luigi --module tasks TrainModel
 	@$(BIN)/python -m tasks.report
 
-test: $(READY) ## run the tests
-	$(TESTS)
+test: $(READY) ## run the tests, but for the thorough ones
+	$(TESTS) -m "not thorough"
 
 check: $(READY) ## format, lint, types, import contracts, tests: what CI runs
 	$(BIN)/ruff format --check .

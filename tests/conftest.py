@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -28,6 +29,13 @@ from tests.world import World
 # processes that share the tests: without this the same test would see other examples from run to run.
 assert callable(providers._get_local_constants)
 providers._get_local_constants = Constants
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C mean something to the runs that tests interrupt: what is started in the background of a
+    script is told to ignore it, and so are all that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.checkouts import EDIT, Checkout, side_by_side
 
+pytestmark = pytest.mark.thorough
+
 DAYS = [f"Slumps 2026-03-{day:02}" for day in range(9, 16)]
 SLUMP = "2026-03-11"
 

@@ -11,7 +11,10 @@ import pytest
 from tests import console
 from tests.mill import ROOT, Checkout
 
-PAGES = ("docs/release.md", "README.md", "docs/operate.md", "docs/format.md")
+PAGES = (
+    pytest.param("docs/release.md", marks=pytest.mark.thorough), "README.md",
+    pytest.param("docs/operate.md", marks=pytest.mark.thorough), "docs/format.md",
+)  # fmt: skip
 EVERY_PAGE = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )

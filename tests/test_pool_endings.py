@@ -13,6 +13,8 @@ import pytest
 from pipeline.build.interruption import INTERRUPTED, TERMINATED
 from tests.mill import Project
 
+pytestmark = pytest.mark.thorough
+
 SLUMPS = [f"build 2026-03-{day:02}" for day in range(9, 16)]
 AT_A_GATE, LAST = SLUMPS[0], SLUMPS[-1]
 TASKS = ("Sales", "WeekBefore", "Slumps")
