@@ -48,6 +48,7 @@ COMMANDS = (
         f"{TASK} [--against RUN|CODE | --with DATES]",
     ),
     Command("verify", "whether building again gives equal values", "pipeline.commands.verify", TASK),
+    Command("lint", "constructs that make a build no pure function", "pipeline.commands.lint", TASK),
     Command(
         "card",
         "the model card of a release, in a browser",
