@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-FIGURES = ("null", "flips", "reader", "start", "noop", "backtest", "release", "linear")
+FIGURES = ("null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "relational")
 
 
 def main() -> int:

@@ -33,6 +33,7 @@ TRAPS = {
     "a global seed": ("random", "from numpy.random import seed\nseed(1)"),
     "a generator without a seed": ("random", "import numpy as np\nreturn np.random.default_rng().normal()"),
     "a generator of none": ("random", "import numpy as np\nreturn np.random.default_rng(None)"),
+    "a module by its name": ("random", "return __import__('os').urandom(2)"),
     "an identifier": ("random", "from uuid import uuid4\nreturn uuid4()"),
     "a secret": ("random", "import secrets\nreturn secrets.token_hex()"),
     "urandom": ("random", "import os\nreturn os.urandom(2)"),
@@ -210,6 +211,13 @@ def test_a_trap_that_several_tasks_reach_is_told_once(project: Project) -> None:
     report = lint({"One": "shop:One", "Two": "shop:Two"})
 
     assert [list(tasks) for tasks in report.found.values()] == [["One", "Two"]]
+
+
+def test_a_module_that_has_no_text_is_named(project: Project) -> None:
+    (project.root / "helper.pyc").write_bytes(b"no text")
+    project.write("shop.py", "import helper\nclass Clean:\n    x = helper.f()\n")
+
+    assert lint({"Clean": "shop:Clean"}).unread == {"helper"}
 
 
 # What is allowed.

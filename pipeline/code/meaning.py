@@ -21,6 +21,7 @@ from pipeline.code.syntax import STAR, Import
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
+_IMPORTERS = {"builtins.__import__", "importlib.import_module"}
 _DEPTH = 20
 """So far a name is followed: `a = a.b` has no end."""
 
@@ -82,7 +83,7 @@ class Scope:
             whole = {f"{name}.{node.attr}" for name in self.called(node.value, depth - 1)}
             return {name for found in whole for name in self._settled(found, depth)}
         if isinstance(node, ast.Call):
-            return {name for name in self.called(node.func, depth - 1) if _is_class(name)}
+            return self._given(node, depth)
         if isinstance(node, ast.NamedExpr):
             return self.called(node.value, depth - 1)
         if isinstance(node, ast.IfExp):
@@ -93,6 +94,14 @@ class Scope:
             kind = type(node.value) if isinstance(node, ast.Constant) else str
             return {f"builtins.{kind.__name__}"}
         return set()
+
+    def _given(self, call: ast.Call, depth: int) -> set[str]:
+        """What a call gives: a module by its name, or an instance."""
+        functions = self.called(call.func, depth - 1)
+        first = call.args[0] if call.args else None
+        if functions & _IMPORTERS and isinstance(first, ast.Constant) and isinstance(first.value, str):
+            return {first.value}
+        return {name for name in functions if _is_class(name)}
 
     def values(self, name: str) -> list[ast.expr] | None:
         """All that a name is assigned; None where it may be something else, too."""
