@@ -2,8 +2,11 @@
 
 Arrow's own joins and threaded aggregations give rows, and the last digits of a float sum, in an
 order that changes from run to run. Here every result has one order, whatever the number of threads
-and the chunks that the rows came in. That costs little beside pyarrow's own, if it is to give rows in
-an order, too: `benchmarks/relational.py` says how much.
+and the chunks that the rows came in.
+
+On a million rows (`benchmarks/relational.py`) that takes 0.3 to 1.0 times as long as pyarrow's own
+sort, 1.1 to 1.5 times its grouping and 0.5 to 1.1 times its join, both in one thread; 0.2 to 1.2 times
+these two where pyarrow sorts what they give. Two threads group few keys 1.7 times as fast as we do.
 """
 
 from __future__ import annotations
