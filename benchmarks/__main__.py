@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 FIGURES = (
-    "null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "table_digest", "scale",
+    "null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "relational", "table_digest", "scale",
 )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ COMMANDS = (
         f"{TASK} [--against RUN|CODE | --with DATES]",
     ),
     Command("verify", "whether building again gives equal values", "pipeline.commands.verify", TASK),
+    Command("lint", "constructs that make a build no pure function", "pipeline.commands.lint", TASK),
     Command(
         "card",
         "the model card of a release, in a browser",
@@ -98,7 +99,7 @@ def _run(command: Command, words: list[str]) -> int:
         _load_tasks(options.module)
         lines = importlib.import_module(command.module).main(rest, options.json)
         for line in lines:
-            print(line)
+            print(line, flush=True)  # before what is said of an error
     except KeyboardInterrupt:
         return 130  # as shells count it
     except BrokenPipeError:

@@ -85,6 +85,12 @@ class NotReproducible(HeadraceError):
     """The same action made two different values."""
 
 
+class TrapsFound(HeadraceError):
+    """Code holds what makes a build no pure function of its inputs; the exit code is that of linters."""
+
+    exit_code = 1
+
+
 class InputRefused(HeadraceError):
     """Rows given to a model break its input contract; the text names the field."""
 

@@ -38,9 +38,7 @@ class Codebase:
 
     def reached(self, roots: Sequence[str]) -> Found:
         """What the "module:qualname" `roots` reach. Raises TaskError."""
-        names = self._names(roots)
-        reach = Reach(names)
-        reach.walk([self._site(names, root) for root in roots])
+        _, reach = self.walked(roots)
         versions = self._distributions.versions(sorted(reach.packages))
         return Found(
             dict(sorted(reach.parts.items())),
@@ -48,6 +46,13 @@ class Codebase:
             dict(sorted(reach.files.items())),
             dict(sorted(reach.meanings.items())),
         )
+
+    def walked(self, roots: Sequence[str]) -> tuple[Names, Reach]:
+        """The walk to all that the "module:qualname" `roots` reach, and what it takes names for."""
+        names = self._names(roots)
+        reach = Reach(names)
+        reach.walk([self._site(names, root) for root in roots])
+        return names, reach
 
     def declared_result(self, root: str, method: str) -> str | None:
         """The "module:name" of the first-party class that the method's annotation names."""

@@ -135,7 +135,7 @@ class Reach:
             for statement in statements:
                 if isinstance(statement, Definition):
                     makers.extend(statement.decorator_list)
-                if isinstance(statement, ast.ClassDef) and not self._is_task(module, statement):
+                if isinstance(statement, ast.ClassDef) and not self.is_task(module, statement):
                     makers.extend((*statement.bases, *statement.keywords))
             for chain in syntax.uses(makers).chains:
                 sites = self._names.resolve(module, chain)
@@ -158,7 +158,7 @@ class Reach:
         A task that asks for them by itself reads more of them than that.
         """
         statements = module.definitions[name]
-        tasks = [s for s in statements if isinstance(s, ast.ClassDef) and self._is_task(module, s)]
+        tasks = [s for s in statements if isinstance(s, ast.ClassDef) and self.is_task(module, s)]
         if not tasks or any(self._asks_for_inputs(module, task) for task in tasks):
             return module.uses(name)
         nodes: list[ast.AST] = []
@@ -182,7 +182,7 @@ class Reach:
             if not (isinstance(statement, ast.FunctionDef) and statement.name == "requires"):
                 yield statement
 
-    def _is_task(self, module: Module, node: ast.ClassDef) -> bool:
+    def is_task(self, module: Module, node: ast.ClassDef) -> bool:
         """Whether the class descends from Luigi's, through whatever bases."""
         bases = (site for cls in self._lineage(module, node) for site in self._names.bases(*cls))
         return any(self._names.origin(site.module) is Origin.SCHEDULER for site in bases)

@@ -3,6 +3,10 @@
 Arrow's own joins and threaded aggregations give rows, and the last digits of a float sum, in an
 order that changes from run to run. Here every result has one order, whatever the number of threads
 and the chunks that the rows came in.
+
+On a million rows (`benchmarks/relational.py`) that takes 0.3 to 1.0 times as long as pyarrow's own
+sort, 1.1 to 1.5 times its grouping and 0.5 to 1.1 times its join, both in one thread; 0.2 to 1.2 times
+these two where pyarrow sorts what they give. Two threads group few keys 1.7 times as fast as we do.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import DataError
+from pipeline.values.ranks import can_rank, order
 from pipeline.values.table import require_columns
 
 if TYPE_CHECKING:
@@ -37,8 +42,11 @@ def sort_by(table: pa.Table, keys: Sequence[str], descending: Sequence[str] = ()
     import pyarrow.compute as pc
 
     require_columns("the table", table.column_names, [*keys, *descending])
+    by = _plain(table.select(keys))
+    if keys and all(map(can_rank, by.schema.types)):
+        return table.take(order([(by.column(n), key in descending) for n, key in enumerate(keys)]))
     orders = [(key, "descending" if key in descending else "ascending") for key in keys]
-    return table.take(pc.sort_indices(_plain(table.select(keys)), sort_keys=orders))
+    return table.take(pc.sort_indices(by, sort_keys=orders))
 
 
 def group_by(table: pa.Table, keys: Sequence[str], aggregations: Sequence[tuple[str, str, str]]) -> pa.Table:
@@ -122,12 +130,13 @@ def concat(tables: Sequence[pa.Table]) -> pa.Table:
 
 def _plain(table: pa.Table) -> pa.Table:
     """Decode dictionaries: Arrow neither sorts them nor puts them together with plain columns."""
-    from pyarrow import types
+    import pyarrow as pa
 
-    for index, field in enumerate(table.schema):
-        if types.is_dictionary(field.type):
-            plain = table.column(index).cast(field.type.value_type)
-            table = table.set_column(index, field.name, plain)
+    for index, kind in enumerate(table.schema.types):
+        if isinstance(kind, pa.DictionaryType):
+            table = table.set_column(
+                index, table.field(index).name, table.column(index).cast(kind.value_type)
+            )
     return table
 
 
@@ -146,9 +155,9 @@ def _codes(left: pa.Table, right: pa.Table, on: Sequence[str]) -> tuple[Integers
     for column in _plain(keys).columns:
         encoded = column.combine_chunks().dictionary_encode()
         indices = encoded.indices.fill_null(0).to_numpy()
-        # Number the pairs afresh for each column, so that the product never overflows.
+        # Number the pairs afresh for each further column, so that the product never overflows.
         pairs = codes * (len(encoded.dictionary) + 1) + indices
-        codes = np.unique(pairs, return_inverse=True)[1]
+        codes = np.unique(pairs, return_inverse=True)[1] if codes.any() else pairs
         known &= column.is_valid().to_numpy()
     codes = np.where(known, codes, _NONE)
     return codes[: left.num_rows], codes[left.num_rows :]
