@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 FIGURES = (
-    "null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "relational", "table_digest", "scale",
+    "null", "flips", "reader", "start", "noop", "backtest", "release", "linear", "relational", "table_digest",
+    "scale",
 )  # fmt: skip
 
 

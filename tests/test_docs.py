@@ -12,7 +12,8 @@ from tests import console
 from tests.mill import ROOT, Checkout
 
 PAGES = (
-    pytest.param("docs/release.md", marks=pytest.mark.thorough), "README.md",
+    pytest.param("docs/release.md", marks=pytest.mark.thorough),
+    pytest.param("README.md", marks=pytest.mark.thorough),
     pytest.param("docs/operate.md", marks=pytest.mark.thorough), "docs/format.md",
 )  # fmt: skip
 EVERY_PAGE = sorted(
