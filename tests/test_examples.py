@@ -74,6 +74,7 @@ def test_the_spam_filter_knows_spam(tmp_path: Path) -> None:
     assert project.run("python", "-c", program) == "True False\n"
 
 
+@pytest.mark.thorough
 def test_a_corrected_day_costs_its_path_and_gives_the_model_of_a_full_build(tmp_path: Path) -> None:
     project = Project.example("demand", tmp_path / "demand")
     project.luigi("demand", "Demand")
@@ -98,6 +99,7 @@ def test_a_corrected_day_costs_its_path_and_gives_the_model_of_a_full_build(tmp_
     assert model in [digests(record) for record in project.records("Demand")]
 
 
+@pytest.mark.thorough
 def test_a_new_day_is_learnt_in_one_step_and_gives_the_model_of_a_full_fold(tmp_path: Path) -> None:
     project = Project.example("clicks", tmp_path / "clicks")
     newest = project.landing / "impressions" / "2026-07-05.csv"

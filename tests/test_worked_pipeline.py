@@ -119,6 +119,7 @@ def test_a_night_without_news_loads_no_library_of_data(mill: Mill) -> None:
     assert not loaded & HEAVY
 
 
+@pytest.mark.thorough
 def test_a_second_store_holds_the_same_values_to_the_bit(trained: Mill, scheduled: Mill) -> None:
     """Also with two workers, whom `luigid` schedules, and with the tables' threads left as they are."""
     for family in FAMILIES:
@@ -219,6 +220,7 @@ def test_a_bundle_lost_is_made_again_of_its_model_and_that_only_if_it_is_lost_to
 
 
 @pytest.mark.parametrize("dates", ["2013-01", "2013-01-05-2013-02-01"])
+@pytest.mark.thorough
 def test_another_interval_shares_the_days_that_are_there(mill: Mill, dates: str) -> None:
     """So does the whole job: docs/operate.md shows it."""
     mill.luigi("tasks", "FitModel", "--dates", dates)
@@ -232,6 +234,7 @@ def test_the_command_works_in_any_folder_below_the_checkout(mill: Mill) -> None:
     assert said.splitlines()[-1].startswith("nothing to do")
 
 
+@pytest.mark.thorough
 def test_a_running_luigid_schedules_it_by_configuration(
     scheduled: Mill, scheduler: int, tmp_path: Path
 ) -> None:
@@ -247,6 +250,7 @@ def test_a_running_luigid_schedules_it_by_configuration(
         assert "FitModel all" in mill.built()
 
 
+@pytest.mark.thorough
 def test_two_checkouts_share_a_luigid_as_they_share_the_store(scheduler: int, tmp_path: Path) -> None:
     """One after the other at once: to luigid both ask for the same task."""
     one, other = side_by_side(tmp_path, by_luigid(scheduler))
