@@ -117,7 +117,7 @@ def test_a_run_that_is_ended_keeps_what_was_built_and_leaves_no_process(
         with open(shop.folder / "gate", "w"), open(shop.folder / "last", "w"):
             (os.killpg if number is signal.SIGINT else os.kill)(run.pid, number)
             said, _ = run.communicate()
-        left = processes(run.pid)
+        left = left_behind(run.pid)
 
     assert run.returncode == code
     assert left == []
