@@ -21,6 +21,7 @@ CRONTAB = (ROOT / "configs" / "crontab").read_text(encoding="utf-8")
 def test_the_exit_codes_are_the_documented_ones() -> None:
     documented = set(re.findall(r"^\| (\d+) \|", OPERATE, re.MULTILINE))
     named = {str(kind.exit_code) for kind in vars(errors).values() if hasattr(kind, "exit_code")}
+    named.discard(str(errors.TrapsFound.exit_code))  # a linter's: no run ends with it
     luigis = set(LUIGI_DEFAULTS["retcode"].values())
     shells = {
         "0",
