@@ -83,6 +83,7 @@ def members(world: World, step: str) -> list[int]:
     return [len(record.recipe["inputs"]["summaries"]["digests"]) for record in found]
 
 
+@pytest.mark.thorough
 def test_a_corrected_day_in_ten_years_costs_one_summary_and_one_path(tills: Tills) -> None:
     tills.land("2003-01-01-2013-01-01")
     tills.night(TOTAL, "2003-01-01-2013-01-01")

@@ -51,7 +51,10 @@ def cleaned(result: RunResult) -> list[str]:
 PATTERNS = ("Sales", "Shops", "Clean", "Trailing", "Features", "Total", "Model")
 
 
-@pytest.mark.parametrize(("processes", "workers"), [(2, 1), (3, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("processes", "workers"),
+    [(2, 1), pytest.param(3, 1, marks=pytest.mark.thorough), pytest.param(2, 2, marks=pytest.mark.thorough)],
+)
 def test_every_pattern_makes_the_same_values_on_processes_as_in_one(
     tmp_path: Path, processes: int, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:

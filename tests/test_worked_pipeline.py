@@ -204,6 +204,7 @@ def test_a_model_lost_while_nothing_needs_it_builds_nothing(mill: Mill) -> None:
 
 
 @pytest.mark.parametrize("is_model_lost", [False, True])
+@pytest.mark.thorough
 def test_a_bundle_lost_is_made_again_of_its_model_and_that_only_if_it_is_lost_too(
     mill: Mill, is_model_lost: bool
 ) -> None:
