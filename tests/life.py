@@ -61,7 +61,7 @@ class Life:
                 self.world.code(name, text)
                 self.is_loaded = False
         self.edits, self.happened, self.scale, self.asked = set(), set(), 1, ASKS[0]
-        for option, text in {"Clean floor": "0", "Sales gaps": "", "Clicks gaps": NO_HOURS}.items():
+        for option, text in {"Clean floor": "1", "Sales gaps": "", "Clicks gaps": NO_HOURS}.items():
             self.set(option, text)
 
     def inputs(self) -> tuple[Any, ...]:

@@ -115,7 +115,7 @@ def remembers_by_the_label(patch: Patch) -> None:
 
 FOUND_OUT: dict[Callable[[Patch], None], list[list[Step]]] = {
     trusts_times_and_sizes: [[("sell", "2013-01-01", 0)]],
-    forgets_helpers: [[("set_floor", 1)], [("edit", "at_least")]],
+    forgets_helpers: [[("edit", "at_least")]],
     forgets_what_aggregates_do: [[("edit", "Counts")]],
     skips_the_cutoff: [[("sell_in_other_order", "2013-01-01", 2)]],
     forgets_how_inputs_are_asked_for: [[("edit", "DAYS")]],

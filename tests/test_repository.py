@@ -142,6 +142,16 @@ def test_a_damaged_blob_is_never_given_out(storage: Storage) -> None:
         Repository(storage).read_blob(digest_bytes(b"value"))
 
 
+def test_what_is_committed_takes_the_place_of_damage_under_its_name(storage: Storage) -> None:
+    blob = digest_bytes(b"value")
+    storage.replace(blob_name(blob), b"valuE")
+
+    commit(storage, draft())
+
+    assert Repository(storage).read_blob(blob) == b"value"
+    assert storage.read(f"trash/r/{blob_name(blob)}") == b"valuE"
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"format":1}\n', b"\xff"])
 def test_a_damaged_record_is_named_with_its_place(storage: Storage, damage: bytes) -> None:
     commit(storage, draft())

@@ -179,8 +179,7 @@ class Repository:
         Where another process was first, its record stands and is adopted. Where the record that stands has
         lost its blobs, ours becomes the next attempt.
         """
-        blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
-        self.storage.put({"format": FORMAT, **blobs})
+        self._put_blobs(drafts)
         attempts = dict.fromkeys(range(len(drafts)), 1)
         commits: dict[int, Commit] = {}
         differing: set[int] = set()
@@ -201,6 +200,25 @@ class Repository:
                 else:
                     attempts[n] += 1
         return [commits[n] for n in range(len(drafts))]
+
+    def _put_blobs(self, drafts: Sequence[Draft]) -> None:
+        """Make all blobs durable; other bytes under a blob's name are damage, which ours take the place of.
+
+        Else an acknowledged value could be one that nobody can read.
+        """
+        blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
+        created = self.storage.put({"format": FORMAT, **blobs})
+        damaged = {name for name in blobs.keys() - created if not self._holds(name, blobs[name])}
+        for name in damaged:
+            self._discard(name, drafts[0].body["run"])
+        if damaged:
+            self.storage.put({name: blobs[name] for name in damaged})
+
+    def _holds(self, name: str, data: bytes) -> bool:
+        try:
+            return self.storage.read(name) == data
+        except FileNotFoundError:  # set aside meanwhile
+            return False
 
     def _stands(self, record: Record) -> bool:
         """Whether a record's blobs live. Of equal values they do again: ours were written before."""
