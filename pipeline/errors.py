@@ -99,6 +99,10 @@ class Untrusted(HeadraceError):
     """A bundle or a generation is not signed by a key that is trusted here."""
 
 
+class Expired(HeadraceError):
+    """What serves was signed to count until an instant that is over, and nothing newer is there."""
+
+
 class BundleDamaged(HeadraceError):
     """A bundle's files are not those that its manifest promises, or don't read as what they are named."""
 

@@ -41,7 +41,7 @@ class Hand:
     def begin(cls, greeting: bytes) -> Self:
         """Begin a process. All that it is told goes through its line, where nobody else reads it."""
         ours, theirs = socket.socketpair()
-        with ours, theirs, _held():
+        with ours, theirs, held_back():
             process = subprocess.Popen(
                 [sys.executable, "-c", _BEGIN, str(theirs.fileno()), *sys.path],
                 pass_fds=[theirs.fileno()],
@@ -90,7 +90,7 @@ class Hand:
 
 
 @contextlib.contextmanager
-def _held() -> Iterator[None]:
+def held_back() -> Iterator[None]:
     """Keep signals back: a process that is begun meanwhile never gets them, from its first moment on."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pipeline.errors import ConfigurationError, HeadraceError
@@ -21,7 +20,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     names = list(words) or aliases.aliases()
     found = {name: aliases.history(name) for name in names}
     if json:
-        fields = {name: [asdict(each) for each in history] for name, history in found.items()}
+        fields = {name: [each.fields() for each in history] for name, history in found.items()}
         yield canonical_json(fields).decode().rstrip()
         return
     for name, history in found.items():
@@ -41,6 +40,8 @@ def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[st
         f"{'  (serves now)' if is_now else ''}"
     )
     yield f"        by {generation.who}{how}: {generation.why}"
+    if generation.expires_at:
+        yield f"        counts until {generation.expires_at}"
     yield f"        verdict: {_verdict(aliases, generation)}"
 
 
