@@ -110,7 +110,7 @@ def _is_running(pid: int, started: str) -> bool:
         return False  # this process holds no claim twice: an earlier one of the same number left it
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it is there, and somebody else's

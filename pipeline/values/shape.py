@@ -25,7 +25,7 @@ class Each:
 def require(value: object, shape: Any, place: str = "it") -> None:
     """Raise `ValueError` naming the first place where a value is not of a shape."""
     if isinstance(shape, type) and shape.__module__ == "builtins":
-        if type(value) is not shape:
+        if type(value) is not shape and not (shape is str and isinstance(value, str)):  # such as a Digest
             raise ValueError(f"{place} is {_kind(value)}, expected {_name(shape)}")
     elif isinstance(shape, tuple):
         _require_one(value, shape, place)

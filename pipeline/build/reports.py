@@ -1,0 +1,52 @@
+"""What the ledgers of runs must look like for anybody to tell of them; what does not is as good as none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.build.outcome import WORDS
+from pipeline.values.partition import moment_of
+from pipeline.values.shape import NULL, NUMBER, Each, fits, natural, require
+
+_ERROR = {"cause": str, "expected": bool, "traceback": str}
+_FAILURE = {"task": str, "step": str, "partition": str, "missing": bool, **_ERROR}
+_BUILD = {
+    "task": str, "step": str, "partition": str, "reason": [str], "seconds": NUMBER, "rows": dict, "key": str,
+}  # fmt: skip
+
+
+def _partitions(value: Any) -> None:
+    require(value, Each(str))
+    for label, word in value.items():
+        if word not in WORDS:
+            raise ValueError(f"found {word!r:.50}, expected one of {WORDS}")
+        _label(label)
+
+
+def _label(text: Any) -> None:
+    """A day or an hour, or the shorter name of something that is neither."""
+    require(text, str)
+    if len(text) >= len("2013-05-06"):
+        moment_of(text)
+
+
+_STAGE = {
+    "task": str, "partitions": _partitions, "found": [[moment_of]], "builds": [_BUILD],
+    "failures": [_FAILURE], "blocked": Each(str), "alarms": [str], "error": (NULL, _ERROR), "seconds": NUMBER,
+}  # fmt: skip
+_SUMMARY = {
+    "run": str, "tasks": [str], "seconds": NUMBER, "status": str, "error": str,
+    "counts": dict.fromkeys(WORDS, natural), "alarms": [str],
+    "failures": [{"task": str, "partition": str, "cause": str, "missing": bool}],
+}  # fmt: skip
+
+
+def stage(found: dict[str, Any]) -> dict[str, Any]:
+    """A stage's report, if it can be told."""
+    is_told = fits({name: found.get(name) for name in _STAGE}, _STAGE)
+    return found if is_told and all(len(ends) == 2 for ends in found["found"]) else {}
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """A run's summary, if it can be told."""
+    return found if fits({name: found.get(name) for name in _SUMMARY}, _SUMMARY) else {}
