@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle  # noqa: TID251 - as a pool's line does
 import subprocess
 import sys
+import textwrap
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -56,7 +59,7 @@ TASKS = """
 @pytest.fixture
 def lab(tmp_path: Path) -> dict[str, str]:
     """A project of its own, in whose configuration a secret stands; the environment of its processes."""
-    (tmp_path / "vault.py").write_text(__import__("textwrap").dedent(TASKS))
+    (tmp_path / "vault.py").write_text(textwrap.dedent(TASKS))
     (tmp_path / "landing" / "sales").mkdir(parents=True)
     for day in ("2013-05-01", "2013-05-02"):
         (tmp_path / "landing" / "sales" / f"{day}.csv").write_text("shop,amount\na,1\n")
@@ -106,24 +109,9 @@ def test_a_secret_stands_in_nothing_that_whole_processes_leave_or_say(
     assert "complete" in said[1]
     assert f"asked with {MASK}" in said[1]
     run = next(iter((tmp_path / "store" / "runs").iterdir())).name
-    for words in (
-        ("plan", "All"),
-        ("why", "All"),
-        ("show", "All"),
-        ("log", run, "--json"),
-        ("log", run),
-        ("show", "All", "--json"),
-    ):
-        said.append(
-            say(
-                tmp_path,
-                lab,
-                "pipeline",
-                words[0],
-                *(() if words[0] == "log" else ("--module", "vault")),
-                *words[1:],
-            )
-        )
+    asked = [("log", run), ("log", run, "--json")]
+    asked += [(word, "--module", "vault", "All") for word in ("plan", "why", "show")]
+    said += [say(tmp_path, lab, "pipeline", *words) for words in asked]
 
     assert not [text for text in said if CANARY[:12] in text]
     assert (tmp_path / "metrics").is_dir()
@@ -149,9 +137,6 @@ def test_another_secret_is_not_another_task(world: World) -> None:
 
 def test_a_secret_hides_from_texts_as_it_may_be_written() -> None:
     secret = Secret('a"b\\c d/é-secret')
-
-    import json
-    import urllib.parse
 
     for form in (
         str(secret),

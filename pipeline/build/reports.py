@@ -6,12 +6,12 @@ from typing import Any
 
 from pipeline.build.outcome import WORDS
 from pipeline.values.partition import moment_of
-from pipeline.values.shape import NULL, NUMBER, Each, fits, natural, require
+from pipeline.values.shape import NULL, Each, fits, natural, number, require
 
 _ERROR = {"cause": str, "expected": bool, "traceback": str}
 _FAILURE = {"task": str, "step": str, "partition": str, "missing": bool, **_ERROR}
 _BUILD = {
-    "task": str, "step": str, "partition": str, "reason": [str], "seconds": NUMBER, "rows": dict, "key": str,
+    "task": str, "step": str, "partition": str, "reason": [str], "seconds": number, "rows": dict, "key": str,
 }  # fmt: skip
 
 
@@ -32,10 +32,10 @@ def _label(text: Any) -> None:
 
 _STAGE = {
     "task": str, "partitions": _partitions, "found": [[moment_of]], "builds": [_BUILD],
-    "failures": [_FAILURE], "blocked": Each(str), "alarms": [str], "error": (NULL, _ERROR), "seconds": NUMBER,
+    "failures": [_FAILURE], "blocked": Each(str), "alarms": [str], "error": (NULL, _ERROR), "seconds": number,
 }  # fmt: skip
 _SUMMARY = {
-    "run": str, "tasks": [str], "seconds": NUMBER, "status": str, "error": str,
+    "run": str, "tasks": [str], "seconds": number, "status": str, "error": str,
     "counts": dict.fromkeys(WORDS, natural), "alarms": [str],
     "failures": [{"task": str, "partition": str, "cause": str, "missing": bool}],
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.values.digest import Digest
-from pipeline.values.shape import NULL, NUMBER, Each, natural, require
+from pipeline.values.shape import NULL, Each, natural, number, require
 
 _RECIPE = {
     "task": str, "step": str, "partition": str, "code": Digest, "parameters": Each(str),
@@ -15,7 +15,7 @@ _OUTPUT = {"digest": Digest, "blob": Digest, "size_bytes": natural, "codec": str
 _ROWS = {"in": (NULL, natural), "out": (NULL, natural), "rejected": natural, "filtered": Each(int)}
 _RECORD = {
     "recipe": _RECIPE, "outputs": Each(_OUTPUT), "rows": _ROWS, "reason": [str], "environment": Digest,
-    "run": str, "started_at": str, "seconds": NUMBER,
+    "run": str, "started_at": str, "seconds": number,
 }  # fmt: skip
 
 

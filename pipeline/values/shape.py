@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NUMBER = (int, float)
 NULL = type(None)
 
 
@@ -58,6 +57,13 @@ def natural(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError(f"found {value!r:.50}, expected a whole number from 0")
     return value
+
+
+def number(value: object) -> float:
+    """A number that a float can hold."""
+    if type(value) not in (int, float) or not abs(value) <= 1e308:  # type: ignore[arg-type]
+        raise ValueError(f"found {value!r:.50}, expected a number")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _require_fields(value: Any, shape: Mapping[str, Any], place: str) -> None:
