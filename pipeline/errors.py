@@ -55,6 +55,10 @@ class StoreUnwritable(StoreError):
     """The store can't be written: read-only, no permission, no space."""
 
 
+class BadName(StoreError, ValueError):
+    """A name that no storage accepts."""
+
+
 class RecordDamaged(StoreError):
     """A record does not read as the canonical JSON that was written."""
 

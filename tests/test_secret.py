@@ -97,6 +97,7 @@ def leaks(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_secret_stands_in_nothing_that_whole_processes_leave_or_say(
     tmp_path: Path, lab: dict[str, str]
 ) -> None:
