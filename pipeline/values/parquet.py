@@ -24,6 +24,7 @@ def read(data: bytes) -> pa.Table:
     try:
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             width = sum(_width(field.type) for field in file.schema_arrow)
+            _require_zones(file.schema_arrow)
             _require_fits(file.metadata, width, len(data))
             table = file.read(use_threads=False)
         table.validate(full=True)
@@ -51,6 +52,16 @@ def _require_fits(metadata: pq.FileMetaData, width: int, size_bytes: int) -> Non
         raise TooLarge(
             too_large(f"unpacks {metadata.num_rows} rows to {unpacked} bytes, more than", size_bytes)
         )
+
+
+def _require_zones(schema: pa.Schema) -> None:
+    """Raise `ValueError` for a time zone that is none: whoever tells of its instants would need it."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    for field in schema:
+        if types.is_timestamp(field.type) and field.type.tz is not None:
+            pa.array([0], field.type).cast(pa.string())
 
 
 def _require_texts_fit(table: pa.Table, size_bytes: int) -> None:

@@ -146,6 +146,11 @@ def cases() -> Iterator[Case]:
             0, "day", pa.array([2**31 - 1] * 4, pa.int32()).cast(pa.date32())
         ),
     }
+    broken = table.set_column(2, "amount", pa.array([-1] * 4))
+    zones = {"an unknown time zone": "Mars/Olympus", "an escape for a time zone": "\x1b[2J", "no zone": None}
+    for how, zone in zones.items():
+        instants = pa.array([0] * 4, pa.timestamp("us", tz=zone))
+        wrong[how] = broken.set_column(table.column_names.index("at"), "at", instants)
     for how, each in wrong.items():
         yield Case(f".parquet, {how}", partial(p.land, ".parquet", file(each)), DataError)
     for how, make, says in bombs():
