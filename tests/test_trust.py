@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -17,17 +19,16 @@ import pytest
 
 from pipeline.build import screen
 from pipeline.build.landing import read_whole
-from pipeline.errors import DataError, Expired, StoreUnwritable, Untrusted
-from pipeline.release import signed
-from pipeline.release.aliases import place_of
+from pipeline.errors import ConfigurationError, DataError, Expired, StoreUnwritable, Untrusted
+from pipeline.release import configured, signed
+from pipeline.release.aliases import Generation, place_of
 from pipeline.release.reader import Reader
 from pipeline.release.registry import Registry
 from pipeline.release.signing import Signer, Trust
 from pipeline.store.local import LocalStorage
-from pipeline.values import digest, parquet, unpacking
+from pipeline.values import digest, intake, parquet, unpacking
 from pipeline.values.digest import canonical_json, parse_json
-from pipeline.values.printable import printable
-from tests import released
+from tests import factory, released
 from tests.hostile import Case, every, parquets
 from tests.mill import ROOT
 from tests.released import ALIAS, promoted
@@ -329,24 +330,26 @@ def test_an_expiry_can_not_be_taken_from_a_generation(expiring: Signed) -> None:
         expiring.registry.current(ALIAS)
 
 
-# What is printed.
+@pytest.mark.thorough
+def test_a_run_renews_what_serves_and_no_other_run_does(shipped: Path, tmp_path: Path) -> None:
+    world = factory.copied(shipped, tmp_path / "factory")
+    world.set("headrace", "expires_days", "10")
 
+    def serves() -> Generation:
+        world.session()
+        found = configured.registry().current("breakage")
+        assert found is not None
+        return found
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("\x1b[2Jx", "\\u001b[2Jx"),
-        ("\x1b]0;t\x07", "\\u001b]0;t\\u0007"),
-        ("a\rb", "a\\u000db"),
-        ("\x9b1m", "\\u009b1m"),
-        ("\u202etxt.exe", "\\u202etxt.exe"),
-        ("a\u200bb", "a\\u200bb"),
-        ("\ud800", "\\ud800"),
-        ("a\tb\nc é 漢", "a\tb\nc é 漢"),
-    ],
-)
-def test_what_a_terminal_obeys_is_written_out(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    for number, step, days in ((2, "renew", 4), (2, "renew", 2), (3, "renew", 0)):
+        assert world.run(factory.SHIP).is_complete
+        assert (serves().number, serves().step) == (number, step)
+        world.clock.advance(days=days)
+    assert world.run(factory.SHIP).built == []
+    world.set("headrace", "expires_days", "1")
+    with pytest.raises(ConfigurationError, match="expires_days is '1'; give a number of days from 2 to 3650"):
+        serves()
+    world.close()
 
 
 # The guards themselves, each taken away: the suite goes red.
@@ -382,15 +385,30 @@ def test_without_the_check_of_signatures_the_suite_is_red(monkeypatch: pytest.Mo
 
 
 def test_without_the_check_of_keys_given_twice_the_suite_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = quick(".jsonl")
-    found = digest.strict_json
-    assert refused(cases) == []
+    first = parsers.JSONL.splitlines()[0]
+    twice = first[:-1] + b',"shop":"b"}\n'
+    with pytest.raises(DataError, match="rejected"):
+        parsers.land(".jsonl", twice)
     with pytest.raises(ValueError, match="found a key twice"):
-        found(b'{"a":1,"a":2}')
+        digest.strict_json(b'{"a":1,"a":2}')
 
+    monkeypatch.setattr(intake, "_JSON", json.JSONDecoder(parse_int=str, parse_float=str))
     monkeypatch.setattr(digest, "_unique", dict)
 
-    assert found(b'{"a":1,"a":2}') == {"a": 2}
+    assert parsers.land(".jsonl", twice)
+    assert digest.strict_json(b'{"a":1,"a":2}') == {"a": 2}
+
+
+def test_without_the_canonical_form_the_suite_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = quick("record, ", "generation, ", "verdict, ")
+    assert refused(cases) == []
+
+    for module in ("pipeline.store.repository", "pipeline.release.aliases"):
+        monkeypatch.setattr(f"{module}.parse_json", json.loads)
+
+    assert {"record, a key twice", "generation, with a space", "verdict, in other layout"} & set(
+        refused(cases)
+    )
 
 
 def test_without_the_bound_on_what_unpacks_the_suite_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,8 +423,6 @@ def test_without_the_bound_on_what_unpacks_the_suite_is_red(monkeypatch: pytest.
 
 
 def _says(case: Case) -> object:
-    import re
-
     try:
         case.attack()
     except case.error as error:

@@ -9,6 +9,7 @@ may die: that is told and counted, and the rest goes on.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import mmap
 import os
@@ -100,6 +101,7 @@ def _in_child(parser: Parser, numbers: range, seed: int) -> tuple[list[str], str
 def _be_child(parser: Parser, numbers: range, seed: int, end: int, counter: mmap.mmap) -> None:
     """Make the tries, telling each as it is done, and end."""
     code = 70
+    faulthandler.disable()
     try:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
