@@ -11,6 +11,7 @@ from tests.world import World
 
 TASKS = """
     import datetime
+    from functools import cached_property
     import pyarrow as pa
     from pipeline import (
         Aggregate, Column, Conserved, Contract, DatesParameter, Input, Map, Merge, Source, Tally, Task,
@@ -29,6 +30,18 @@ TASKS = """
 
         def build(self, sales):
             return [str(day) for day in self.dates]
+
+    class Begun(Map):
+        "What a task works out of its days, and keeps."
+        @cached_property
+        def first(self):
+            return str(self.dates.start)
+
+        def requires(self):
+            return {"sales": Sales(dates=self.dates)} if self.first else {}
+
+        def build(self, sales):
+            return self.first
 
     class Whole(Task):
         "The days of everything."
@@ -185,6 +198,14 @@ def test_the_dates_of_a_days_build_are_that_day_whichever_were_asked_for(shop: W
     assert days == {day: [str(day)] for day in days}
     assert len(days) == 3
     assert shop.built("shop.tasks.Named", dates="2013-05-02") == []
+
+
+def test_what_a_task_keeps_of_its_days_is_worked_out_anew_for_each(shop: World) -> None:
+    """Else a value would hang on which days were asked for, which is in no key."""
+    shop.built("shop.tasks.Begun", dates=DATES)
+
+    days = shop.load("shop.tasks.Begun", dates=DATES)
+    assert days == {day: str(day) for day in days}
 
 
 def test_the_dates_of_a_build_of_everything_are_all_of_them(shop: World) -> None:
