@@ -43,6 +43,14 @@ TASKS = """
         def build(self, sales):
             return self.first
 
+    class Narrow(Map):
+        "Asks for one day, whichever are its own."
+        def requires(self):
+            return {"sales": Sales(dates="2013-05-02")}
+
+        def build(self, sales):
+            return sales.num_rows
+
     class Whole(Task):
         "The days of everything."
         dates = DatesParameter()
@@ -84,6 +92,11 @@ TASKS = """
 
         def finish(self, days: Days) -> dict:
             return {"summarized": days.state(), "finished": str(self.dates)}
+
+    class Short(Trailing):
+        "Asks for one day, and the one before."
+        def requires(self):
+            return {"sales": Sales(dates="2013-05-02")}
 
     class Every(Trailing):
         "The same of everything."
@@ -230,6 +243,11 @@ def test_the_value_of_a_merge_of_everything_is_of_all_its_dates(shop: World) -> 
         "summarized": ["2013-05-01", "2013-05-02", "2013-05-03"],
         "finished": DATES,
     }
+
+
+@pytest.mark.parametrize(("task", "first"), [("Narrow", "2013-05-01"), ("Short", "2013-04-30")])
+def test_days_that_no_input_was_asked_for_are_no_holes(shop: World, task: str, first: str) -> None:
+    assert f"{task} sees Sales of {first}-2013-05-04, and requires it of " in refused(shop, task)
 
 
 # Rows.
