@@ -158,7 +158,7 @@ def test_an_exception_names_its_partition_and_the_users_line_and_the_others_fini
 
     result = lab.run(CLEAN, dates=DATES)
 
-    assert failures(result) == {DAYS[2]: "Odd: unlucky and 13 (tasks.py:28 in Clean.build)"}
+    assert failures(result) == {DAYS[2]: "Odd: unlucky and 13 (tasks.py:32 in Clean.build)"}
     assert cleaned(result) == [day for day in DAYS if day != DAYS[2]]
     [told] = [f for stage in result.stages.values() for f in stage["failures"]]
     assert 'raise Odd("unlucky", value)' in told["traceback"]
