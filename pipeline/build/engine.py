@@ -283,6 +283,7 @@ class Engine(Finder):
             group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
+            self.history.save()
         self._claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.build.patterns import Map, Task
     from pipeline.values.contract import Contract
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when a step of the same inputs would make another value, or one would be refused."""
 STANDS_ON = ("pipeline.values.admission", "pipeline.values.partition")
 """What its answers depend on besides, ours and others'; each enters the keys."""
