@@ -295,17 +295,25 @@ def test_what_serves_is_renewed_once_half_of_its_time_is_over(expiring: Signed) 
     assert expiring.registry.renew(ALIAS) is None
 
 
-def test_what_was_promoted_before_generations_expired_is_renewed_and_without_it_nothing_is(
+def test_what_was_promoted_before_generations_expired_is_renewed_and_otherwise_nothing_is(
     tmp_path: Path,
 ) -> None:
     plain = released.registry(tmp_path)
-    promoted(plain, released.small())
+    first = promoted(plain, released.small())
+    assert first.expires_at is None
     assert plain.renew(ALIAS) is None
 
-    expiring = Signed(tmp_path)
+    made = Registry(
+        plain.storage, plain.trust, Signer.load(tmp_path / "release.key"), FakeClock(), EXPIRES_DAYS
+    ).renew(ALIAS)
 
-    assert expiring.registry.history(ALIAS)[0].expires_at is None
-    assert expiring.registry.current(ALIAS) == expiring.registry.newest(ALIAS)
+    assert made is not None
+    assert (made.number, made.bundle, made.why) == (
+        2,
+        first.bundle,
+        "generation 1 counts until it is replaced",
+    )
+    assert plain.current(ALIAS) == plain.newest(ALIAS) == made
 
 
 def test_a_renewal_is_no_way_around_a_rollback(expiring: Signed) -> None:
