@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from pathlib import Path
 
+import pyarrow as pa  # noqa: TID253
 import pytest
 
 from pipeline import cli
 from pipeline.build import messages
+from pipeline.commands import show
 from pipeline.errors import HeadraceError
 from pipeline.release import markup
 from pipeline.values.printable import printable
@@ -51,6 +54,13 @@ def test_no_cell_reaches_a_terminal_as_it_is(shop: World, ask: Ask) -> None:
 
         assert not OBEYED.search(said)
     assert SHOWN in ask("show", "Sales", "--dates", "2013-05-03")
+
+
+def test_a_date_beyond_the_calendar_is_shown_as_it_is() -> None:
+    table = pa.table({"day": pa.array([2**31 - 1, 0], pa.int32()).cast(pa.date32()), "shop": ["a", "b"]})
+
+    assert "1970-01-01" in show._frame(table).to_string()
+    assert list(show._frame(table.slice(1))["day"]) == [datetime.date(1970, 1, 1)]
 
 
 def test_no_error_s_text_reaches_a_terminal_as_it_is(
@@ -103,6 +113,7 @@ def test_no_text_of_a_card_is_markup(text: str) -> None:
         assert "<img" not in page
 
 
+@pytest.mark.thorough
 def test_a_folder_s_hostile_name_is_told_as_text(tmp_path: Path, ask: Ask, shop: World) -> None:
     shop.set("headrace", "landing", str(tmp_path / "\x1b[2J"))
 

@@ -316,6 +316,7 @@ def test_what_was_promoted_before_generations_expired_is_renewed_and_otherwise_n
     assert plain.current(ALIAS) == plain.newest(ALIAS) == made
 
 
+@pytest.mark.thorough
 def test_a_renewal_is_no_way_around_a_rollback(expiring: Signed) -> None:
     promoted(expiring.registry, released.small(0.01))
     expiring.registry.rollback(ALIAS, "too many alarms")
