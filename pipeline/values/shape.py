@@ -7,6 +7,7 @@ raises `ValueError` for what it does not take, such as `Digest`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ def natural(value: object) -> int:
 
 def number(value: object) -> float:
     """A number that a float can hold."""
-    if type(value) not in (int, float) or not abs(value) <= 1e308:  # type: ignore[arg-type]
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:  # type: ignore[arg-type]
         raise ValueError(f"found {value!r:.50}, expected a number")
     return float(value)  # type: ignore[arg-type]
 
