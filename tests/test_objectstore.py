@@ -20,7 +20,10 @@ from pipeline.store.storage import Storage
 from tests import seaweed
 from tests.storage_suite import CONTESTED, StorageSuite, assert_one_winner_each, race
 
-pytestmark = pytest.mark.thorough
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # which is what some of these are about
+]
 
 _numbers = count()
 
