@@ -13,12 +13,9 @@ import atexit
 import os
 import resource
 import signal
-import socket
-import subprocess
-import sys
 from multiprocessing.connection import Connection
 
-from pipeline.build.hand import held_back
+from pipeline.child import begin
 from pipeline.errors import DataError
 from pipeline.values import parquet
 from pipeline.values.unpacking import allowance
@@ -28,7 +25,6 @@ CPU_S = 120
 WALL_S = 1200.0
 """And until its reader answers, on whatever machine."""
 
-_BEGIN = "import sys; line, *sys.path = sys.argv[1:]; from pipeline.build.screen import main; main(int(line))"
 _STATM = "/proc/self/statm"
 
 _screens: dict[int, Screen] = {}
@@ -55,14 +51,7 @@ class Screen:
     """A process that reads files which it is sent, and says what is wrong with each."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs, held_back():
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN, str(theirs.fileno()), *sys.path],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-            self._line = Connection(ours.detach())
+        self._process, self._line = begin(__name__)
 
     def ask(self, data: bytes) -> str:
         """What is wrong with a file; nothing where it reads. EOFError or OSError where nobody answers."""
