@@ -158,10 +158,14 @@ class Session:
         """Remember a stage's outcomes for the rest of this run, in all its processes."""
         if not tree.is_settled():
             raise RuntimeError(f"{task_id} is not settled: it took what a plan found out for what a run did")
-        self.trees[task_id] = tree
         if landed := self.landed.get(task_id):
             cache.keep(self.storage, f"runs/{self.run_id}/landed/{task_id}", {"digest": landed})
         self._keep(f"runs/{self.run_id}/settled/{task_id}", tree.top, tree.read, is_of_run=True)
+        self.forget(task_id)
+
+    def forget(self, task_id: str) -> None:
+        """Let go of a stage's outcomes: they are read again where they are kept."""
+        self.trees.pop(task_id, None)
 
     def read_by(self, task_id: str) -> Digest | None:
         """What landed as a stage read it that was settled in this run, by whichever process; None of others.
