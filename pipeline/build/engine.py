@@ -63,8 +63,7 @@ class Report:
     """One action that made two values: the run ends non-zero."""
     warnings: list[str] = field(default_factory=list)
     """Damage that was healed."""
-    effects: list[dict[str, Any]] = field(default_factory=list)
-    """What was done outside the store, and why."""
+    effects: list[dict[str, Any]] = field(default_factory=list)  # what was done outside the store, and why
 
     def forgive(self, action: Action) -> None:
         """Forget an earlier failure, now that there is a value: the file was dropped again meanwhile."""
@@ -148,7 +147,10 @@ class Engine(Finder):
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Have the effect, if it is due; without it, the partition failed. To heal a value is no reason for one."""
+        """Have the effect, if it is due; where it can't be had, the partition failed, though it has a value.
+
+        Making a lost value again is no reason for an effect.
+        """
         if self._only is not None or not (reason := due()):
             return outcome
         try:
