@@ -169,7 +169,7 @@ class Release(Task):
     def _lost(self, online: Storage, bundle: Digest) -> dict[Digest, list[str]]:
         """What is lost of the bundle, once it was published, and of the one that serves."""
         published = bundle if glance.verdict_name(online, bundle) else None
-        both = {published, glance.serving(online, self.alias)}  # mostly the same one
+        both = dict.fromkeys((published, glance.serving(online, self.alias)))  # mostly the same one
         found = {each: glance.losses(online, each) for each in both if each is not None}
         return {each: lost for each, lost in found.items() if lost}
 
