@@ -15,9 +15,8 @@ from pipeline.commands import show
 from pipeline.errors import HeadraceError
 from pipeline.release import markup
 from pipeline.values.printable import printable
-from tests.conftest import Ask
 from tests.sales import DATES
-from tests.world import World
+from tests.world import Ask, World
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jnorth\u202e\x9b31m"

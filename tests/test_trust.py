@@ -20,7 +20,7 @@ import pytest
 from pipeline.build import screen
 from pipeline.build.landing import read_whole
 from pipeline.errors import ConfigurationError, DataError, Expired, StoreUnwritable, Untrusted
-from pipeline.release import configured, signed
+from pipeline.release import configured, glance, signed
 from pipeline.release.aliases import Generation, place_of
 from pipeline.release.reader import Reader
 from pipeline.release.registry import Registry
@@ -341,24 +341,25 @@ def test_an_expiry_can_not_be_taken_from_a_generation(expiring: Signed) -> None:
 
 @pytest.mark.thorough
 def test_a_run_renews_what_serves_and_no_other_run_does(shipped: Path, tmp_path: Path) -> None:
-    world = factory.copied(shipped, tmp_path / "factory")
-    world.set("headrace", "expires_days", "10")
+    with factory.copied(shipped, tmp_path / "factory") as world:
+        world.set("headrace", "expires_days", "10")
 
-    def serves() -> Generation:
-        world.session()
-        found = configured.registry().current("breakage")
-        assert found is not None
-        return found
+        def serves() -> Generation:
+            world.session()
+            found = configured.registry().current("breakage")
+            assert found is not None
+            return found
 
-    for number, step, days in ((2, "renew", 4), (2, "renew", 2), (3, "renew", 0)):
-        assert world.run(factory.SHIP).is_complete
-        assert (serves().number, serves().step) == (number, step)
-        world.clock.advance(days=days)
-    assert world.run(factory.SHIP).built == []
-    world.set("headrace", "expires_days", "1")
-    with pytest.raises(ConfigurationError, match="expires_days is '1'; give a number of days from 2 to 3650"):
-        serves()
-    world.close()
+        for number, step, days in ((2, "renew", 4), (2, "renew", 2), (3, "renew", 0)):
+            assert world.run(factory.SHIP).is_complete
+            assert (serves().number, serves().step) == (number, step)
+            world.clock.advance(days=days)
+        assert world.run(factory.SHIP).built == []
+        world.set("headrace", "expires_days", "1")
+        with pytest.raises(
+            ConfigurationError, match="expires_days is '1'; give a number of days from 2 to 3650"
+        ):
+            serves()
 
 
 # The guards themselves, each taken away: the suite goes red.
@@ -454,7 +455,7 @@ def test_without_the_footer_s_check_a_bomb_is_unpacked(monkeypatch: pytest.Monke
 def test_a_signature_is_asked_for_before_a_manifest_is_followed(tmp_path: Path) -> None:
     registry = released.registry(tmp_path)
     digest_ = registry.publish(released.small())
-    registry.storage.delete(list(registry.storage.list(signed.folder(digest_))))
+    registry.storage.delete(list(registry.storage.list(glance.signatures(digest_))))
 
     with pytest.raises(Untrusted, match="nobody has signed the bundle"):
         signed.read(registry.storage, digest_, registry.trust)

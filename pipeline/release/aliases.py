@@ -24,8 +24,9 @@ Step = Literal["promote", "rollback", "renew"]
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _BUNDLE = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1 << 20
-_DIGITS = 6
-_VERDICT = {"bundle": Digest, "model": Digest, "status": str, "why": [str], "outcomes": [dict]}
+DIGITS = 6
+"""So many digits name a bundle, at the least: fewer may be a generation's number."""
+_VERDICT = {"bundle": Digest, "model": Digest, "alias": str, "status": str, "why": [str], "outcomes": [dict]}
 """What is asked of a verdict; it says more, of which nothing is followed."""
 
 
@@ -114,11 +115,11 @@ class Aliases:
         return sorted(name for name in found if _ALIAS.fullmatch(name))
 
     def find(self, prefix: str) -> Digest:
-        """The bundle whose digest begins with some hexadecimal digits, six or more: fewer may be a number."""
+        """The bundle whose digest begins with some hexadecimal digits, `DIGITS` or more."""
         wanted = prefix.removeprefix("sha256:")
-        if len(wanted) < _DIGITS:
+        if len(wanted) < DIGITS:
             raise ConfigurationError(
-                f"{prefix!r} is not a bundle: name it by {_DIGITS} or more of its digits, which "
+                f"{prefix!r} is not a bundle: name it by {DIGITS} or more of its digits, which "
                 f"`headrace history` shows"
             )
         found = {name.split("/")[1] for name in self.storage.list("bundles")}

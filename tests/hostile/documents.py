@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.errors import BundleDamaged, DataError, Expired, HeadraceError, RecordDamaged, Untrusted
-from pipeline.release import signed
+from pipeline.release import glance
 from pipeline.release.aliases import place_of
 from pipeline.store.repository import record_folder
 from pipeline.values import codec
@@ -20,7 +20,7 @@ from tests.torture import parsers as p
 
 RECORD_PLACE = f"{record_folder('Sales', p.DIGEST)}/1"
 VERDICT_PLACE = f"verdicts/{p.DIGEST.hex}/1"
-SIGNATURE_PLACE = f"{signed.folder(p.bundle().digest)}/{p.SIGNER.key.hex}"
+SIGNATURE_PLACE = f"{glance.signatures(p.bundle().digest)}/{p.SIGNER.key.hex}"
 
 
 class Document(NamedTuple):

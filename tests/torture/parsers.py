@@ -216,7 +216,7 @@ def read_manifest(is_signed: bool, data: bytes) -> object:
     storage, name = MemoryStorage(), digest_bytes(data)
     storage.put({blob_name(name): data, blob_name(digest_bytes(b"{}\n")): b"{}\n"})
     signature = SIGNER.sign("bundle", data if is_signed else b"other")
-    storage.put({f"{signed.folder(name)}/{SIGNER.key.hex}": canonical_json(signature.fields())})
+    storage.put({f"{glance.signatures(name)}/{SIGNER.key.hex}": canonical_json(signature.fields())})
     return signed.read(storage, name, TRUST)
 
 
@@ -243,6 +243,7 @@ VERDICT = {
     "bundle": DIGEST,
     "model": DIGEST,
     "status": "passed",
+    "alias": "small",
     "why": ["x"],
     "champion_generation": 0,
     "outcomes": [{"name": "load", "status": "pass", "observed": 1.0, "bound": "x", "why": "y"}],
@@ -423,7 +424,7 @@ def parsers() -> list[Parser]:
         ),
         Parser(
             "signature",
-            partial(read_signature, At(f"{signed.folder(bundle().digest)}/{SIGNER.key.hex}")),
+            partial(read_signature, At(f"{glance.signatures(bundle().digest)}/{SIGNER.key.hex}")),
             [canonical_json(SIGNER.sign("bundle", bundle().manifest()).fields())],
             mutation.of_json,
         ),
