@@ -30,23 +30,27 @@ def _label(text: Any) -> None:
         moment_of(text)
 
 
+_EFFECT = {"task": str, "step": str, "partition": str, "reason": [str]}
 _STAGE = {
     "task": str, "partitions": _partitions, "found": [[moment_of]], "builds": [_BUILD],
     "failures": [_FAILURE], "blocked": Each(str), "alarms": [str], "error": (NULL, _ERROR), "seconds": number,
+    "effects": [_EFFECT],
 }  # fmt: skip
 _SUMMARY = {
     "run": str, "tasks": [str], "seconds": number, "status": str, "error": str,
-    "counts": dict.fromkeys(WORDS, natural), "alarms": [str],
+    "counts": dict.fromkeys(WORDS, natural), "effects": Each(natural), "alarms": [str],
     "failures": [{"task": str, "partition": str, "cause": str, "missing": bool}],
 }  # fmt: skip
 
 
 def stage(found: dict[str, Any]) -> dict[str, Any]:
     """A stage's report, if it can be told."""
+    found = {"effects": [], **found} if found else {}  # earlier versions told of none
     is_told = fits({name: found.get(name) for name in _STAGE}, _STAGE)
     return found if is_told and all(len(ends) == 2 for ends in found["found"]) else {}
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """A run's summary, if it can be told."""
+    found = {"effects": {}, **found} if found else {}
     return found if fits({name: found.get(name) for name in _SUMMARY}, _SUMMARY) else {}

@@ -139,6 +139,7 @@ SUMMARY = {
     "error": "",
     "alarms": ["x"],
     "counts": dict.fromkeys(WORDS, 1),
+    "effects": {"hand over": 1},
     "failures": [{"task": "Sales", "partition": "2013-05-01", "cause": "x", "missing": False}],
 }
 STAGE = {
@@ -167,6 +168,9 @@ STAGE = {
             "expected": False,
             "traceback": "a\n    b\nc",
         }
+    ],
+    "effects": [
+        {"task": "Sales", "step": "hand over", "partition": "all", "reason": ["not at the gate yet"]}
     ],
     "blocked": {"2013-05-02": "x"},
     "alarms": [],
