@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from luigi.configuration import get_config
 
@@ -32,6 +33,7 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SECTION = "headrace"
+_Word = TypeVar("_Word", bound=str)
 NAMED_BY = "LUIGI_CONFIG_PATH"
 """The environment variable that names a configuration file."""
 
@@ -78,6 +80,15 @@ def _require_named_file() -> None:
 def setting(name: str, default: str) -> str:
     """An option of the `[headrace]` section."""
     return str(get_config().get(SECTION, name, default))
+
+
+def one_of(name: str, words: Sequence[_Word]) -> _Word:
+    """An option of the `[headrace]` section that has few values; the first of them where it is not set."""
+    found = setting(name, words[0])
+    for word in words:
+        if word == found.lower():
+            return word
+    raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(words)}")
 
 
 def folder(name: str, default: str) -> Path:

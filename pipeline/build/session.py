@@ -19,7 +19,7 @@ from pipeline.build.nodes import as_found, decode, encode
 from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
-from pipeline.store.local import LocalStorage
+from pipeline.store.local import DURABILITIES, Durability, LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
@@ -38,8 +38,11 @@ class Session:
         storage: Storage,
         clock: Clock = system_clock,
         wait: Callable[[float], None] = time.sleep,
+        durability: Durability = "full",
     ) -> None:
         self.storage = storage
+        self.durability = durability
+        """Whether what this run acknowledges survives a power cut."""
         self.repository = Repository(storage)
         self.clock = clock
         self.wait = wait
@@ -186,7 +189,8 @@ def current() -> Session:
     global _current
     if _current is None:
         root = configuration.folder("store", ".headrace")
-        _current = Session(LocalStorage(root))
+        durability = configuration.one_of("durability", DURABILITIES)
+        _current = Session(LocalStorage(root, durability), durability=durability)
     return _current
 
 
@@ -198,7 +202,7 @@ def today() -> datetime.date:
 def anew() -> Session:
     """A session for another run, on the same store."""
     old = current()
-    session = Session(old.storage, old.clock, old.wait)
+    session = Session(old.storage, old.clock, old.wait, old.durability)
     use(session)
     return session
 

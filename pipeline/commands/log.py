@@ -29,7 +29,8 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         return
     for summary in (ledger.read(storage, run) for run in runs[:_SHOWN]):
         told = f"{status.label(summary):<13} {summary['seconds']:>7.1f} s"
-        yield f"{summary['run']}  {told}  {_counts(summary['counts'])}".rstrip()
+        counts = f"{_counts(summary['counts'])}{ledger.not_synced(summary)}"
+        yield f"{summary['run']}  {told}  {counts}".rstrip()
         yield from (f"    {task}" for task in summary["tasks"])
         yield from _error(summary)
     newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""
@@ -59,7 +60,7 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
     if json:
         yield canonical_json({**summary, "stages": stages}).decode().rstrip()
         return
-    yield f"{run}  {status.label(summary)}  {', '.join(summary['tasks'])}"
+    yield f"{run}  {status.label(summary)}{ledger.not_synced(summary)}  {', '.join(summary['tasks'])}"
     yield from _error(summary)
     for name, stage in stages.items():
         state = stage.get("state", status.OVER)
