@@ -1,4 +1,4 @@
-"""SIGKILL at random times during puts, commits, flips and the rest: what was acknowledged is there, and nothing is wrong.
+"""SIGKILL at random times during puts, commits, flips and the rest: nothing is lost, and nothing wrong.
 
 A child works on a store and acknowledges each operation on a pipe; it is killed after a random time, or at a
 random file-system call. Its successor goes on with the same store. Everything follows from the seed but how
@@ -74,7 +74,7 @@ class Toil:
         self._look(self._begun, self._acknowledged)
         seen = sum(1 for _ in self.store.storage.list(""))
         self.found["names_seen"] += seen
-        self.found["temporaries"] += sum(1 for _ in (self.store.folder / "store" / "tmp").iterdir())
+        self.found["temporaries"] += sum(1 for _ in (self.store.folder / "store").glob("tmp/*"))
 
     def _look(self, begun: Sequence[tuple[Operation, int]], done: Sequence[tuple[Operation, int]]) -> None:
         for operation, number in begun:

@@ -1,8 +1,8 @@
 """Power cuts: a real ext4 in a file, shut down under the running child, mounted anew, and judged.
 
 The shutdown ioctl stops the file system where it is: nothing that the kernel still holds reaches the disk.
-With one flag the journal is lost with it, with the other the journal is written and the data is not: then names
-are there whose bytes never came. Half of the cuts strike at a random file-system call, in the child itself; half
+With one flag the journal is lost with it, with the other it is written and the data is not: then names are
+there whose bytes never came. Half of the cuts strike at a random file-system call, in the child itself; half
 at a random time, while a system call may be under way.
 """
 

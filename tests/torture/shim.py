@@ -1,4 +1,4 @@
-"""The faults of `faults.c`, from Python: compiled where a compiler is, and loaded into processes of their own."""
+"""The faults of `faults.c`, from Python: compiled where there is a compiler, and loaded into a process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,18 @@ def environment(folder: Path) -> dict[str, str]:
     if compiler is None:
         return dict(os.environ)
     library = folder / "faults.so"
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"]
+    command = [
+        compiler,
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(library),
+        str(SOURCE),
+        "-ldl",
+    ]
     subprocess.run(command, check=True)
     return {**os.environ, "LD_PRELOAD": str(library), _LOADED: str(library)}
 

@@ -1,4 +1,4 @@
-"""Every file-system call of every operation fails in every way, once: complete or absent, and a retry succeeds.
+"""Every file-system call of every operation fails in every way: complete or absent, and a retry succeeds.
 
 The calls of an undisturbed operation are counted; then it is done again for each of them and each fault, by a
 forked child on a store of its own. A fault that strikes once is followed by calls that work, so that what the
@@ -10,54 +10,50 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.torture import shim
-from tests.torture.child import DONE, REFUSED, UNFORESEEN, Child, say, scratch
+from tests.torture.child import DONE, REFUSED, UNFORESEEN, Child, Ending, say, scratch
 from tests.torture.shim import Fault
 from tests.torture.work import OPERATIONS, Operation, Store, lost, wrong
 
 BEFORE, NUMBER = 100, 101
 """What was acknowledged before, and what is done while the fault happens."""
-
 VIOLATIONS = ("wrong", "lost", "retries_failed", "unforeseen")
+_SAMPLE = 20
 
 
 class Sweep:
     """One operation on one template of a store, which is copied for each point."""
 
     def __init__(self, folder: Path, operation: Operation) -> None:
+        folder.mkdir()
         self._operation = operation
         self._template, self._tried = folder / "template", folder / "tried"
         self._keys = folder
-        store = Store(self._template, self._keys)
-        operation.settle(store, BEFORE)
-        operation.act(store, BEFORE)
-        operation.settle(store, NUMBER)
         self.found: Counter[str] = Counter()
         self.said: list[str] = []
+        store = Store(self._template, self._keys)
+        store.registry  # noqa: B018 - the key is made before any child would make it
+
+        def prepare(end: int) -> None:
+            operation.settle(store, BEFORE)
+            operation.act(store, BEFORE)
+            operation.settle(store, NUMBER)
+
+        if Child(prepare).end().code != DONE:
+            raise RuntimeError(f"{operation.name} can't be done even undisturbed")
 
     def calls(self) -> int:
         """How many file-system calls the operation makes when nothing happens."""
-        store = self._fresh()
-
-        def act(end: int) -> None:
-            shim.arm(store.folder, shim.NOTHING)
-            self._operation.act(store, NUMBER)
-            say(end, str(shim.seen()))
-
-        return int(Child(act).end().lines[0])
+        counted = self._act(self._fresh(), lambda folder: shim.arm(folder, shim.NOTHING))
+        return int(counted.lines[0])
 
     def strike(self, fault: Fault, at: int) -> None:
         """Try one point."""
         store = self._fresh()
-
-        def act(end: int) -> None:
-            shim.arm(store.folder, fault, at)
-            self._operation.act(store, NUMBER)
-
-        ending = Child(act).end()
+        ending = self._act(store, lambda folder: shim.arm(folder, fault, at))
         self.found["points"] += 1
         self.found["acknowledged"] += ending.code == DONE
         self.found["refused"] += ending.code == REFUSED
@@ -66,11 +62,18 @@ class Sweep:
         if ending.code == UNFORESEEN or (ending.code < 0 and not ending.was_killed):
             self._tell("unforeseen", [f"{self._operation.name}: ended with {ending.code}"], where)
         self._judge(store, [BEFORE] if ending.code else [BEFORE, NUMBER], where)
-        try:
-            self._operation.act(store, NUMBER)
-        except Exception as error:
-            self._tell("retries_failed", [f"{self._operation.name}: {type(error).__name__}: {error}"], where)
+        again = self._act(store, lambda folder: shim.disarm())
+        if again.code != DONE:
+            self._tell("retries_failed", [f"{self._operation.name}: ended with {again.code}"], where)
         self._judge(store, [BEFORE, NUMBER], f"{where}, done again")
+
+    def _act(self, store: Store, prepare: Callable[[Path], object]) -> Ending:
+        def act(end: int) -> None:
+            prepare(store.folder)
+            self._operation.act(store, NUMBER)
+            say(end, str(shim.seen()))
+
+        return Child(act).end()
 
     def _judge(self, store: Store, acknowledged: Sequence[int], where: str) -> None:
         for number in (BEFORE, NUMBER):
@@ -90,37 +93,45 @@ class Sweep:
 
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Every point of every operation; where time is short, every k-th, beginning with the seed."""
-    shim.require()
-    found: Counter[str] = Counter()
-    began = time.monotonic()
     with scratch() as folder:
-        sweeps = []
-        for operation in OPERATIONS.values():
-            (folder / operation.name).mkdir()
-            sweeps.append(Sweep(folder / operation.name, operation))
-        points = [
-            (sweep, fault, at)
-            for sweep in sweeps
-            for at in range(1, sweep.calls() + 1)
-            for fault in shim.FAULTS
-        ]
-        step = _stride(points, began + budget_seconds * 0.9)
-        for sweep, fault, at in points[seed % step :: step]:
-            sweep.strike(fault, at)
-        for sweep in sweeps:
-            found += sweep.found
-            for text in sweep.said[:20]:
-                print(text)
+        return swept(folder, OPERATIONS.values(), budget_seconds, seed)
+
+
+def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, seed: int) -> dict[str, int]:
+    """Sweep over some operations, each in a part of a folder."""
+    shim.require()
+    until = time.monotonic() + budget_seconds
+    sweeps = [Sweep(folder / f"sweep {each.name}", each) for each in operations]
+    calls = {sweep: sweep.calls() for sweep in sweeps}
+    points = [
+        (sweep, fault, at) for sweep in sweeps for at in range(1, calls[sweep] + 1) for fault in shim.FAULTS
+    ]
+    step = _stride(points, until)
+    for sweep, fault, at in points[seed % step :: step]:
+        sweep.strike(fault, at)
+    found: Counter[str] = Counter()
+    for sweep in sweeps:
+        found += sweep.found
+        for text in sweep.said[:20]:
+            print(text)
     violations = {kind: found[kind] for kind in VIOLATIONS}
-    return {**found, **violations, "of_points": len(points), "operations": len(sweeps)}
+    return {
+        "operations": len(sweeps),
+        "calls": sum(calls.values()),
+        "of_points": len(points),
+        **found,
+        **violations,
+    }
 
 
 def _stride(points: Sequence[tuple[Sweep, Fault, int]], until: float) -> int:
-    """Every how many-th point there is time for; some are tried to see how long one takes."""
+    """Every how many-th point there is time for; some are struck once without counting, to see."""
     began = time.monotonic()
-    sample = points[:: max(1, len(points) // 20)]
+    sample = points[:: max(1, len(points) // _SAMPLE)]
     for sweep, fault, at in sample:
         sweep.strike(fault, at)
     each = (time.monotonic() - began) / len(sample)
+    for sweep, _, _ in sample:
+        sweep.found.clear()
     left = max(until - time.monotonic(), each)
-    return max(1, round(each * len(points) / left + 0.499))
+    return max(1, -int(-each * len(points) // left))

@@ -393,5 +393,3 @@ def _told(
         return [f"{operation.name} {number}: {text}" for text in judge(store, number)]
     except (HeadraceError, OSError, ValueError) as error:
         return [f"{operation.name} {number}: {type(error).__name__}: {error}"]
-
-

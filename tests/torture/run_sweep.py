@@ -1,0 +1,13 @@
+"""Every file-system call below the store that a whole small run makes fails in every way, once."""
+
+from __future__ import annotations
+
+from tests.torture.child import scratch
+from tests.torture.running import SHOPS, Plant
+from tests.torture.sweep import swept
+
+
+def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
+    """Every point of a run that adds a day; where time is short, every k-th, beginning with the seed."""
+    with scratch() as folder:
+        return swept(folder, [Plant(folder, SHOPS).operation()], budget_seconds, seed)
