@@ -315,6 +315,20 @@ def test_names_that_somebody_else_left_unsynced_are_synced(
     assert violations(events, storage.root, items) == []
 
 
+@pytest.mark.parametrize("items", [FEW, MANY], ids=["few", "many"])
+def test_fast_leaves_out_the_syncs_and_nothing_else(
+    tmp_path: Path, events: list[Event], items: dict[str, bytes]
+) -> None:
+    assert LocalStorage(tmp_path / "full").put(items) == items.keys()
+    full = [call for call, _ in events]
+    events.clear()
+
+    assert LocalStorage(tmp_path / "fast", "fast").put(items) == items.keys()
+
+    assert [call for call, _ in events] == [call for call in full if call not in {"fsync", "syncfs"}]
+    assert files(tmp_path / "fast") == files(tmp_path / "full")
+
+
 def test_names_appear_in_the_order_of_the_mapping(storage: LocalStorage, events: list[Event]) -> None:
     names = ["z/1", "a/2", "m/3"]
     storage.put(dict.fromkeys(names, b"data"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,12 @@ ROWS = (
         "{cuts_without_syncs} cuts took {lost_without_syncs} of them",
         ("wrong", "lost"), {"cuts": 500, "lost_without_syncs": 1}, 1.5,
     ),
+    Row(
+        "run power", "tests.torture.run_power",
+        "power cuts during real runs of a small pipeline, each then resumed to its end",
+        "{cuts:,} cuts, {acknowledged:,} acknowledged records",
+        ("wrong", "lost", "not_resumed"), {"cuts": 100}, 2,
+    ),
 )  # fmt: skip
 
 
@@ -115,6 +122,7 @@ def main(module: str, budget_seconds: str, seed: str, mutant: str) -> None:
         from tests.torture import mutants
 
         mutants.MUTANTS[mutant]()
+    logging.disable(logging.CRITICAL)  # of damage that is meant to be
     try:
         found = importlib.import_module(module).campaign(float(budget_seconds), int(seed))
     except Unavailable as error:

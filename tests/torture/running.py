@@ -7,7 +7,6 @@ undisturbed run made, and whatever a run had acknowledged must be there.
 from __future__ import annotations
 
 import importlib
-import logging
 import shutil
 import sys
 import time
@@ -108,7 +107,6 @@ class Plant:
         self.world = World(folder / "world")
         self.world.set("headrace", "processes", "1")
         self.world.set("Sales", "gaps", "2013-04-01-2013-05-01")
-        logging.disable(logging.CRITICAL)  # of failures that are meant to be
         self.world.code("plant.tasks", TASKS)
         for day in range(1, 5):
             rows = [{"shop": shop, "cents": day * len(shop)} for shop in ("north", "east")]
@@ -166,12 +164,17 @@ class Plant:
             raise StoreError(str(result.summary))
         return len(result.built)
 
-    def child(self, store: Store, number: int, fault: Fault | None = None, at: int = 0) -> Child:
-        """A child that runs it, and acknowledges records; its last line is how many builds it took."""
+    def child(
+        self, store: Store, number: int, fault: Fault | None = None, at: int = 0, below: Path | None = None
+    ) -> Child:
+        """A child that runs it, and acknowledges records; its last line is how many builds it took.
+
+        The fault happens at the `at`-th call below the store, or below another folder.
+        """
 
         def act(end: int) -> None:
             if fault:
-                shim.arm(store.folder, fault, at)
+                shim.arm(below or store.folder, fault, at)
             built = self.run(Telling(store.folder / "store", end), number)
             say(end, str(built))
 
@@ -226,25 +229,32 @@ def _ordeal(plant: Plant, store: Store, draw: Random, found: Counter[str]) -> It
         acknowledged |= {line for line in ending.lines if line.startswith("records/")}
         if ending.code > 0:
             yield f"unforeseen: a run ended with {ending.code}"
-        yield from _judged("wrong", lambda: plant.wrong(store, LAST))
-        yield from _judged("lost", partial(_missing, store, frozenset(acknowledged)))
+        yield from judged("wrong", lambda: plant.wrong(store, LAST))
+        yield from judged("lost", partial(missing, store, frozenset(acknowledged)))
+    yield from resumed(plant, store)
+    found["acknowledged"] += len(acknowledged - plant.expected[EARLIER].keys())
+    found["stores_resumed"] += 1
+
+
+def resumed(plant: Plant, store: Store) -> Iterator[str]:
+    """What is not as it should be, once a run that nobody disturbs has brought a store to its end."""
     for number in range(2):
         ending = plant.child(store, LAST).end()
         if ending.code:
             yield f"not_resumed: a run that nobody disturbed ended with {ending.code}"
         elif number and ending.lines[-1] != "0":
             yield f"not_resumed: the run after it built {ending.lines[-1]} again"
-    yield from _judged("not_resumed", lambda: plant.wrong(store, LAST))
-    yield from _judged("not_resumed", lambda: plant.lost(store, LAST))
-    found["acknowledged"] += len(acknowledged - plant.expected[EARLIER].keys())
-    found["stores_resumed"] += 1
+    yield from judged("not_resumed", lambda: plant.wrong(store, LAST))
+    yield from judged("not_resumed", lambda: plant.lost(store, LAST))
 
 
-def _missing(store: Store, acknowledged: frozenset[str]) -> Iterator[str]:
+def missing(store: Store, acknowledged: frozenset[str]) -> Iterator[str]:
+    """Acknowledged records that a store does not show."""
     yield from acknowledged - visible(store).keys()
 
 
-def _judged(kind: str, judge: Callable[[], Iterator[str]]) -> Iterator[str]:
+def judged(kind: str, judge: Callable[[], Iterator[str]]) -> Iterator[str]:
+    """What a judge yields, or that it could not read the store."""
     try:
         yield from (f"{kind}: {text}" for text in judge())
     except (HeadraceError, OSError) as error:
