@@ -65,7 +65,7 @@ class LocalStorage:
     The folder is made by the first write. Only regular files count: what is a symbolic link or
     anything else is as good as absent for readers, and an error for whoever would write there.
 
-    With the durability `fast` nothing is synced: a crash of the process still loses nothing, but a
+    With the durability `fast` no put is synced: a crash of the process still loses nothing, but a
     power cut may take whatever was put in the last minutes, or leave its names with wrong bytes.
     """
 
@@ -122,7 +122,7 @@ class LocalStorage:
         with self._writing(items):
             self._make_root()
             with opened(self._temporaries, os.O_DIRECTORY) as disk:
-                return self._commit(items, disk if durable and self._syncs else None)
+                return self._commit(items, disk if durable and self.durability == "full" else None)
 
     def replace(self, name: str, data: bytes) -> None:
         """See `Storage.replace`."""
@@ -159,10 +159,6 @@ class LocalStorage:
                 with suppress(FileNotFoundError, NotADirectoryError):
                     os.unlink(self._path(name))
                     self._remove_empty_folders(name)
-
-    @property
-    def _syncs(self) -> bool:
-        return self.durability == "full"
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -258,17 +254,13 @@ class LocalStorage:
         if os.path.isdir(self._temporaries):
             return
         os.makedirs(self._root, exist_ok=True)
-        if self._syncs:
-            self._sync_root()
-        with suppress(FileExistsError):
-            os.mkdir(self._temporaries)
-
-    def _sync_root(self) -> None:
         with opened(self._root, os.O_DIRECTORY) as disk:
             if not syncfs(disk):
                 for folder in self.root.parents:
                     with suppress(PermissionError):  # then it is not one that we made
                         fsync(os.fspath(folder))
+        with suppress(FileExistsError):
+            os.mkdir(self._temporaries)
 
     def _remove_empty_folders(self, name: str) -> None:
         with suppress(OSError):  # not empty: so are those above it

@@ -16,7 +16,8 @@ from random import Random  # noqa: TID251 - its seed is printed
 
 from tests.torture import shim
 from tests.torture.child import UNFORESEEN, Child, say, scratch
-from tests.torture.work import OPERATIONS, Operation, Store, lost, wrong
+from tests.torture.operation import Operation, Store, lost, wrong
+from tests.torture.work import OPERATIONS
 
 MOST_S = 0.012
 MOST_CALLS = 300

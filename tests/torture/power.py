@@ -24,8 +24,9 @@ from pipeline.store.local import Durability, LocalStorage
 from tests.torture import shim
 from tests.torture.child import scratch
 from tests.torture.killing import MOST_CALLS, Toil
+from tests.torture.operation import Store
 from tests.torture.shim import Unavailable
-from tests.torture.work import OPERATIONS, Store
+from tests.torture.work import OPERATIONS
 
 SHUTDOWN = 0x8004587D
 LOSE_JOURNAL, KEEP_JOURNAL = 2, 1

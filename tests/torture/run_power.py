@@ -16,9 +16,9 @@ from random import Random  # noqa: TID251 - its seed is printed
 from pipeline.store.disk import opened, syncfs
 from tests.torture import shim
 from tests.torture.child import scratch
+from tests.torture.operation import Store
 from tests.torture.power import KEEP_JOURNAL, LOSE_JOURNAL, Disk, disk
 from tests.torture.running import EARLIER, LAST, Plant, judged, missing, resumed
-from tests.torture.work import Store
 
 
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:

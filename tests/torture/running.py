@@ -27,8 +27,8 @@ from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest
 from tests.torture import shim
 from tests.torture.child import Child, say, scratch
+from tests.torture.operation import Operation, Store
 from tests.torture.shim import Fault
-from tests.torture.work import Operation, Store
 from tests.world import World
 
 TASKS = """

@@ -15,13 +15,16 @@ from pathlib import Path
 
 from tests.torture import shim
 from tests.torture.child import DONE, REFUSED, UNFORESEEN, Child, Ending, say, scratch
+from tests.torture.operation import Operation, Store, lost, wrong
 from tests.torture.shim import Fault
-from tests.torture.work import OPERATIONS, Operation, Store, lost, wrong
+from tests.torture.work import OPERATIONS
 
 BEFORE, NUMBER = 100, 101
 """What was acknowledged before, and what is done while the fault happens."""
 VIOLATIONS = ("wrong", "lost", "retries_failed", "unforeseen")
 _SAMPLE = 20
+_LEAST = 60
+"""So many points are tried however short the time."""
 
 
 class Sweep:
@@ -134,4 +137,4 @@ def _stride(points: Sequence[tuple[Sweep, Fault, int]], until: float) -> int:
     for sweep, _, _ in sample:
         sweep.found.clear()
     left = max(until - time.monotonic(), each)
-    return max(1, -int(-each * len(points) // left))
+    return max(1, min(-int(-each * len(points) // left), len(points) // _LEAST))

@@ -10,7 +10,8 @@ from pipeline.store.local import LocalStorage
 from tests.syncing import Event, violations
 from tests.torture import shim
 from tests.torture.child import DONE, Child, scratch
-from tests.torture.work import OPERATIONS, Operation, Store
+from tests.torture.operation import Operation, Store
+from tests.torture.work import OPERATIONS
 
 
 class Marking(LocalStorage):

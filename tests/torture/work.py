@@ -1,4 +1,4 @@
-"""What is done to a store while it is tortured, and how each of it is judged afterwards.
+"""What is done to a store while it is tortured.
 
 All that an operation writes follows from its number, so that whatever is visible can be judged by itself,
 whoever wrote it and however far it came.
@@ -6,75 +6,19 @@ whoever wrote it and however far it came.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 from pipeline.build.claim import Claims
 from pipeline.clock import system_clock
-from pipeline.errors import HeadraceError
-from pipeline.release import signed
-from pipeline.release.aliases import Generation
-from pipeline.release.registry import Registry
-from pipeline.release.signing import Signer, Trust, generate
-from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Draft, Repository, blob_name
-from pipeline.values.bundle import FILES, Bundle
+from pipeline.store.repository import Draft, blob_name
 from pipeline.values.digest import Digest, digest_bytes, digest_value
+from tests.torture.operation import Operation, Store, content, nothing
+from tests.torture.releases import FLIP, PUBLISH
 
 DRAFTS = 2
 MANY = 12
-FLIPS = 16
-"""So many generations an alias gets: each flip reads all that were before."""
 CACHES = 4
-
-
-class Store:
-    """A store in a folder, with the key that signs its releases beside it."""
-
-    kind: type[LocalStorage] = LocalStorage
-
-    def __init__(self, folder: Path, keys: Path, storage: LocalStorage | None = None) -> None:
-        self.folder = folder
-        self.keys = keys
-        self.storage = storage or self.kind(folder / "store")
-        self.repository = Repository(self.storage)
-
-    @cached_property
-    def registry(self) -> Registry:
-        """Who may append generations."""
-        key = self.keys / "release.key"
-        if not key.exists():
-            generate(key)
-        return Registry(self.storage, Trust.load(self.keys / "release.key.pub"), Signer.load(key))
-
-
-class Operation(NamedTuple):
-    """Something that is done to a store, and its two judges.
-
-    `wrong` yields what is visible and not right, `lost` what was acknowledged and is not there. `settle` is
-    what has to be there before; it may be done again.
-    """
-
-    name: str
-    settle: Callable[[Store, int], object]
-    act: Callable[[Store, int], object]
-    wrong: Callable[[Store, int], Iterator[str]]
-    lost: Callable[[Store, int], Iterator[str]]
-    survives_power_cuts: bool = True
-    """Else the contract allows what it wrote to be lost or damaged by one."""
-
-
-def content(name: str) -> bytes:
-    """The right bytes under a name: a few, or some thousands."""
-    seed = hashlib.sha256(name.encode()).digest()
-    return seed * (1 + seed[0] * (seed[1] % 4))
-
-
-def _nothing(store: Store, number: int) -> None:
-    pass
 
 
 def _visible(store: Store, names: list[str]) -> dict[str, bytes]:
@@ -162,7 +106,7 @@ def _replace_lost(store: Store, number: int) -> Iterator[str]:
 
 _REPLACE = Operation(
     "replace",
-    _nothing,
+    nothing,
     lambda store, number: store.storage.replace(_replaced(number), _version(number)),
     _replace_wrong,
     _replace_lost,
@@ -217,7 +161,7 @@ def _commit_lost(store: Store, number: int) -> Iterator[str]:
 
 _COMMIT = Operation(
     "commit",
-    _nothing,
+    nothing,
     lambda store, number: store.repository.commit(_drafts(number)),
     _commit_wrong,
     _commit_lost,
@@ -288,108 +232,13 @@ def _claim_wrong(store: Store, number: int) -> Iterator[str]:
 
 
 _CLAIM = Operation(
-    "claim", _nothing, _claim, _claim_wrong, lambda store, number: iter(()), survives_power_cuts=False
-)
-
-
-# What is released: bundles, and generations of an alias.
-
-
-def _bundle(number: int) -> Bundle:
-    return Bundle("torture", {name: content(f"{name} {number}") for name in FILES})
-
-
-_PUBLISH = Operation(
-    "publish",
-    _nothing,
-    lambda store, number: store.registry.publish(_bundle(number)),
-    lambda store, number: _published(store, number, must=False),
-    lambda store, number: _published(store, number, must=True),
-)
-
-
-def _published(store: Store, number: int, must: bool) -> Iterator[str]:
-    digest = _bundle(number).digest
-    is_named = next(store.storage.list(signed.folder(digest)), None) is not None
-    if is_named:
-        try:
-            signed.read(store.storage, digest, store.registry.trust)
-        except HeadraceError as error:
-            yield f"a bundle is signed and can't be read: {error}"
-    elif must:
-        yield f"the bundle {digest}"
-
-
-def _alias(number: int) -> str:
-    return f"a{number // FLIPS}"
-
-
-def _ready(store: Store, number: int) -> None:
-    """Two bundles that have passed the gate."""
-    for each in (0, 1):
-        digest = store.registry.publish(_bundle(each))
-        if store.registry.verdict(digest) is None:
-            verdict = {"bundle": digest, "model": digest, "status": "passed", "why": []}
-            store.registry.keep_verdict(digest, verdict)
-
-
-def _flipped(store: Store, number: int) -> list[Generation]:
-    history = store.registry.history(_alias(number))
-    return [each for each in history if each.why == f"number {number}"]
-
-
-def _flip(store: Store, number: int) -> None:
-    """Append a generation, unless an earlier try has done it."""
-    if not _flipped(store, number):
-        newest = store.registry.current(_alias(number))
-        bundle = _bundle(number % 2).digest
-        store.registry.promote(
-            _alias(number), bundle, f"number {number}", newest.number if newest else 0, is_automatic=True
-        )
-
-
-def _flip_wrong(store: Store, number: int) -> Iterator[str]:
-    try:
-        found = _flipped(store, number)
-    except HeadraceError as error:
-        yield str(error)
-        return
-    if len(found) > 1:
-        yield f"{_alias(number)} was flipped {len(found)} times"
-    yield from (str(each) for each in found if each.bundle != _bundle(number % 2).digest)
-
-
-_FLIP = Operation(
-    "flip",
-    _ready,
-    _flip,
-    _flip_wrong,
-    lambda store, number: iter(() if _flipped(store, number) else [f"the flip {number}"]),
+    "claim", nothing, _claim, _claim_wrong, lambda store, number: iter(()), survives_power_cuts=False
 )
 
 
 OPERATIONS = {
     each.name: each
     for each in (
-        _put(1, 0), _put(MANY, 3), _COMMIT, _FLIP, _PUBLISH, _REPLACE, _DELETE, _SET_ASIDE, _CLAIM, _READ,
+        _put(1, 0), _put(MANY, 3), _COMMIT, FLIP, PUBLISH, _REPLACE, _DELETE, _SET_ASIDE, _CLAIM, _READ,
     )
 }  # fmt: skip
-
-
-def wrong(store: Store, operation: Operation, number: int) -> list[str]:
-    """What is visible of an operation and not right, in words."""
-    return _told(operation, number, operation.wrong, store)
-
-
-def lost(store: Store, operation: Operation, number: int) -> list[str]:
-    """What an operation acknowledged and is not there, in words."""
-    return _told(operation, number, operation.lost, store)
-
-
-def _told(
-    operation: Operation, number: int, judge: Callable[[Store, int], Iterator[str]], store: Store
-) -> list[str]:
-    try:
-        return [f"{operation.name} {number}: {text}" for text in judge(store, number)]
-    except (HeadraceError, OSError, ValueError) as error:
-        return [f"{operation.name} {number}: {type(error).__name__}: {error}"]

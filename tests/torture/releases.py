@@ -1,0 +1,87 @@
+"""What is done to an online store: bundles are published, and generations appended to an alias."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import HeadraceError
+from pipeline.release import signed
+from pipeline.release.aliases import Generation
+from pipeline.values.bundle import FILES, Bundle
+from tests.torture.operation import Operation, Store, content, nothing
+
+FLIPS = 16
+"""So many generations an alias gets: each flip reads all that were before."""
+
+
+def _bundle(number: int) -> Bundle:
+    return Bundle("torture", {name: content(f"{name} {number}") for name in FILES})
+
+
+PUBLISH = Operation(
+    "publish",
+    nothing,
+    lambda store, number: store.registry.publish(_bundle(number)),
+    lambda store, number: _published(store, number, must=False),
+    lambda store, number: _published(store, number, must=True),
+)
+
+
+def _published(store: Store, number: int, must: bool) -> Iterator[str]:
+    digest = _bundle(number).digest
+    is_named = next(store.storage.list(signed.folder(digest)), None) is not None
+    if is_named:
+        try:
+            signed.read(store.storage, digest, store.registry.trust)
+        except HeadraceError as error:
+            yield f"a bundle is signed and can't be read: {error}"
+    elif must:
+        yield f"the bundle {digest}"
+
+
+def _alias(number: int) -> str:
+    return f"a{number // FLIPS}"
+
+
+def _ready(store: Store, number: int) -> None:
+    """Two bundles that have passed the gate."""
+    for each in (0, 1):
+        digest = store.registry.publish(_bundle(each))
+        if store.registry.verdict(digest) is None:
+            verdict = {"bundle": digest, "model": digest, "status": "passed", "why": []}
+            store.registry.keep_verdict(digest, verdict)
+
+
+def _flipped(store: Store, number: int) -> list[Generation]:
+    history = store.registry.history(_alias(number))
+    return [each for each in history if each.why == f"number {number}"]
+
+
+def _flip(store: Store, number: int) -> None:
+    """Append a generation, unless an earlier try has done it."""
+    if not _flipped(store, number):
+        newest = store.registry.current(_alias(number))
+        bundle = _bundle(number % 2).digest
+        store.registry.promote(
+            _alias(number), bundle, f"number {number}", newest.number if newest else 0, is_automatic=True
+        )
+
+
+def _flip_wrong(store: Store, number: int) -> Iterator[str]:
+    try:
+        found = _flipped(store, number)
+    except HeadraceError as error:
+        yield str(error)
+        return
+    if len(found) > 1:
+        yield f"{_alias(number)} was flipped {len(found)} times"
+    yield from (str(each) for each in found if each.bundle != _bundle(number % 2).digest)
+
+
+FLIP = Operation(
+    "flip",
+    _ready,
+    _flip,
+    _flip_wrong,
+    lambda store, number: iter(() if _flipped(store, number) else [f"the flip {number}"]),
+)
