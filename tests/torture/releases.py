@@ -46,8 +46,9 @@ def _alias(number: int) -> str:
 def _ready(store: Store, number: int) -> None:
     """Two bundles that have passed the gate."""
     for each in (0, 1):
-        digest = store.registry.publish(_bundle(each))
+        digest = _bundle(each).digest
         if store.registry.verdict(digest) is None:
+            store.registry.publish(_bundle(each))
             verdict = {"bundle": digest, "model": digest, "status": "passed", "why": []}
             store.registry.keep_verdict(digest, verdict)
 
