@@ -74,6 +74,24 @@ def test_a_value_that_a_power_cut_left_empty_is_built_again(shop: World) -> None
     assert file.read_bytes() == whole
 
 
+@pytest.mark.thorough
+def test_a_campaign_keeps_its_figures_and_shows_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{driver.BEGIN}of old\n{driver.END}after\n")
+    monkeypatch.setattr(driver, "PAGE", page)
+    monkeypatch.setattr(driver, "RESULTS", tmp_path / "torture.json")
+    monkeypatch.setattr("sys.argv", ["torture", "--rows", "order", "--minutes", "0.01", "--seed", "5"])
+
+    assert driver.main() == 0
+
+    if "order" not in driver.recall():
+        pytest.skip("no C compiler (cc or gcc) on this machine")
+    before, *shown, after = page.read_text().splitlines()
+    assert (before, after) == ("before", "after")
+    assert any("| 0 out of order | 5, " in line for line in shown)
+    assert "of old" not in shown
+
+
 def test_the_page_shows_the_figures_that_are_kept() -> None:
     page = driver.PAGE.read_text(encoding="utf-8")
 
