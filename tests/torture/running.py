@@ -22,13 +22,12 @@ import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.session import Session
 from pipeline.errors import HeadraceError, StoreError
-from pipeline.store.local import LocalStorage
+from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest
 from tests.torture import shim
 from tests.torture.child import Child, say, scratch
 from tests.torture.operation import Operation, Store
-from tests.torture.shim import Fault
 from tests.world import World
 
 TASKS = """
@@ -87,8 +86,8 @@ Made = Mapping[str, tuple[str, str]]
 class Telling(LocalStorage):
     """A storage that says on a pipe which records it has acknowledged."""
 
-    def __init__(self, root: Path, end: int) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, end: int, durability: Durability) -> None:
+        super().__init__(root, durability)
         self._end = end
 
     def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
@@ -165,17 +164,17 @@ class Plant:
         return len(result.built)
 
     def child(
-        self, store: Store, number: int, fault: Fault | None = None, at: int = 0, below: Path | None = None
+        self,
+        store: Store,
+        number: int,
+        prepare: Callable[[], object] = lambda: None,
+        durability: Durability = "full",
     ) -> Child:
-        """A child that runs it, and acknowledges records; its last line is how many builds it took.
-
-        The fault happens at the `at`-th call below the store, or below another folder.
-        """
+        """A child that runs it, and acknowledges records; its last line is how many builds it took."""
 
         def act(end: int) -> None:
-            if fault:
-                shim.arm(below or store.folder, fault, at)
-            built = self.run(Telling(store.folder / "store", end), number)
+            prepare()
+            built = self.run(Telling(store.folder / "store", end, durability), number)
             say(end, str(built))
 
         return Child(act)
@@ -221,7 +220,8 @@ def _ordeal(plant: Plant, store: Store, draw: Random, found: Counter[str]) -> It
     for _ in range(draw.randint(1, MOST_KILLS)):
         at_call, call = shim.is_loaded() and draw.random() < 0.5, draw.randint(1, plant.calls)
         seconds = draw.uniform(0, plant.seconds)
-        child = plant.child(store, LAST, shim.KILL if at_call else None, call)
+        strike = partial(shim.arm, store.folder, shim.KILL, call)
+        child = plant.child(store, LAST, strike) if at_call else plant.child(store, LAST)
         if not at_call:
             child.kill_after(seconds)
         ending = child.end()
