@@ -41,6 +41,7 @@ def tried(row: Row, seconds: float) -> dict[str, int]:
         pytest.param("sweep", 8, marks=pytest.mark.thorough),
         pytest.param("run sweep", 6, marks=pytest.mark.thorough),
         pytest.param("power", 5, marks=pytest.mark.thorough),
+        pytest.param("run power", 6, marks=pytest.mark.thorough),
     ],
 )
 def test_nothing_acknowledged_is_lost_and_nothing_wrong_is_visible(name: str, seconds: float) -> None:

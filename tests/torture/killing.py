@@ -8,13 +8,13 @@ far a child comes in a given time.
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251 - its seed is printed
 
 from tests.torture import shim
+from tests.torture.budget import Budget
 from tests.torture.child import UNFORESEEN, Child, say, scratch
 from tests.torture.operation import Operation, Store, lost, wrong
 from tests.torture.work import OPERATIONS
@@ -23,6 +23,7 @@ MOST_S = 0.012
 MOST_CALLS = 300
 ROUNDS = 100
 """So many children work on one store, one after the other, before all of it is judged once more."""
+LEAST = 30
 STEPS = 200
 """A child does at most so many operations."""
 _SETTLED, _DONE = "settled", "done"
@@ -111,20 +112,20 @@ def _round(toil: Toil, draw: Random) -> None:
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Kill for as long as the budget lasts."""
     found: Counter[str] = Counter()
-    until = time.monotonic() + budget_seconds
+    budget = Budget(budget_seconds, LEAST)
     with scratch() as folder:
-        while time.monotonic() < until:
-            found += _era(folder / "era", Random(f"{seed} {found['eras']}"), until)
+        while not budget.is_spent():
+            found += _era(folder / "era", Random(f"{seed} {found['eras']}"), budget)
             found["eras"] += 1
             shutil.rmtree(folder / "era")
     return {**found, **{kind: found[kind] for kind in ("wrong", "lost", "unforeseen")}}
 
 
-def _era(folder: Path, draw: Random, until: float) -> Counter[str]:
+def _era(folder: Path, draw: Random, budget: Budget) -> Counter[str]:
     folder.mkdir()
     toil = Toil(Store(folder, folder), draw, list(OPERATIONS.values()))
     for _ in range(ROUNDS):
-        if time.monotonic() > until:
+        if not budget.spend():
             break
         _round(toil, draw)
     toil.judge_all()

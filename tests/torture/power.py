@@ -22,6 +22,7 @@ from random import Random  # noqa: TID251 - its seed is printed
 
 from pipeline.store.local import Durability, LocalStorage
 from tests.torture import shim
+from tests.torture.budget import Budget
 from tests.torture.child import scratch
 from tests.torture.killing import MOST_CALLS, Toil
 from tests.torture.operation import Store
@@ -33,6 +34,7 @@ LOSE_JOURNAL, KEEP_JOURNAL = 2, 1
 MIB = 64
 ROUNDS = 25
 """So many cuts strike one file system before it is made anew."""
+LEAST = 6
 MOST_S = 0.06
 
 Kind = Callable[[Path], LocalStorage]
@@ -125,14 +127,14 @@ def cuts(
     """Cut the power under a kind of storage for as long as the budget lasts."""
     operations = [each for each in OPERATIONS.values() if each.survives_power_cuts]
     found: Counter[str] = Counter()
-    until = time.monotonic() + budget_seconds
+    budget = Budget(budget_seconds, LEAST)
     with scratch() as folder:
-        while time.monotonic() < until:
+        while not budget.is_spent():
             draw = Random(f"{seed} {found['disks']}")
             with disk(folder / "power") as power:
                 toil = Toil(Store(power.place, folder, kind(power.place / "store")), draw, operations)
                 for _ in range(ROUNDS):
-                    if time.monotonic() < until:
+                    if budget.spend():
                         _round(toil, power, draw)
                 toil.judge_all()
             for text in toil.said[:20]:

@@ -16,6 +16,7 @@ from random import Random  # noqa: TID251 - its seed is printed
 from pipeline.store.disk import opened, syncfs
 from pipeline.store.local import DURABILITIES, Durability
 from tests.torture import shim
+from tests.torture.budget import Budget
 from tests.torture.child import scratch
 from tests.torture.operation import Store
 from tests.torture.power import KEEP_JOURNAL, LOSE_JOURNAL, Disk, disk
@@ -25,11 +26,11 @@ from tests.torture.running import EARLIER, LAST, Plant, judged, missing, resumed
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Cut the power for as long as the budget lasts, and resume each run."""
     found: Counter[str] = Counter(cuts_full=0, cuts_fast=0, acknowledged=0, wrong=0, lost=0, not_resumed=0)
-    until = time.monotonic() + budget_seconds
+    budget = Budget(budget_seconds, least=1)
     draw = Random(f"run power {seed}")
     with scratch() as folder, disk(folder / "power") as power:
         plant = Plant(folder)
-        while time.monotonic() < until:
+        while budget.spend():
             for text in _ordeal(plant, power, draw, found):
                 found[text.partition(":")[0]] += 1
                 print(text)

@@ -26,6 +26,7 @@ from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest
 from tests.torture import shim
+from tests.torture.budget import Budget
 from tests.torture.child import Child, say, scratch
 from tests.torture.operation import Operation, Store
 from tests.world import World
@@ -264,11 +265,11 @@ def judged(kind: str, judge: Callable[[], Iterator[str]]) -> Iterator[str]:
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Kill runs for as long as the budget lasts, and resume each."""
     found: Counter[str] = Counter(wrong=0, lost=0, not_resumed=0, unforeseen=0)
-    until = time.monotonic() + budget_seconds
+    budget = Budget(budget_seconds, least=3)
     draw = Random(f"runs {seed}")
     with scratch() as folder:
         plant = Plant(folder)
-        while time.monotonic() < until:
+        while budget.spend():
             for text in _ordeal(plant, Store(folder / "ordeal", folder), draw, found):
                 found[text.partition(":")[0]] += 1
                 print(text)
