@@ -7,10 +7,11 @@ operation does about it is tried, too.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.torture import shim
@@ -22,7 +23,6 @@ from tests.torture.work import OPERATIONS
 BEFORE, NUMBER = 100, 101
 """What was acknowledged before, and what is done while the fault happens."""
 VIOLATIONS = ("wrong", "lost", "retries_failed", "unforeseen")
-_SAMPLE = 20
 _LEAST = 60
 """So many points are tried however short the time."""
 
@@ -109,8 +109,8 @@ def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, 
     points = [
         (sweep, fault, at) for sweep in sweeps for at in range(1, calls[sweep] + 1) for fault in shim.FAULTS
     ]
-    step = _stride(points, until)
-    for sweep, fault, at in points[seed % step :: step]:
+    for number in _chosen(points, until, seed):
+        sweep, fault, at = points[number]
         sweep.strike(fault, at)
     found: Counter[str] = Counter()
     for sweep in sweeps:
@@ -127,14 +127,13 @@ def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, 
     }
 
 
-def _stride(points: Sequence[tuple[Sweep, Fault, int]], until: float) -> int:
-    """Every how many-th point there is time for; some are struck once without counting, to see."""
+def _chosen(points: Sequence[object], until: float, seed: int) -> Iterator[int]:
+    """The points to be struck: some all over, and then every k-th, for as small a k as there is time for."""
     began = time.monotonic()
-    sample = points[:: max(1, len(points) // _SAMPLE)]
-    for sweep, fault, at in sample:
-        sweep.strike(fault, at)
-    each = (time.monotonic() - began) / len(sample)
-    for sweep, _, _ in sample:
-        sweep.found.clear()
-    left = max(until - time.monotonic(), each)
-    return max(1, min(-int(-each * len(points) // left), len(points) // _LEAST))
+    first = range(seed % len(points) % _LEAST, len(points), max(1, len(points) // _LEAST))
+    yield from first
+    now = time.monotonic()
+    if now < until:
+        each_s = (now - began) / len(first)
+        step = math.ceil(each_s * (len(points) - len(first)) / (until - now))
+        yield from sorted(set(range(seed % step, len(points), step)) - set(first))
