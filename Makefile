@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 SEED ?= 1
-MINUTES ?= 35
+MINUTES ?= 20
 BIN := .venv/bin
 READY := .venv/.ready
 TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -36,7 +36,7 @@ soak: $(READY) ## hold 20,000 other histories to the laws, 500 at a time; SEED=1
 	@for seed in $$(seq $(SEED) $$(($(SEED) + 39))); do echo "HISTORIES_SEED=$$seed"; \
 		HISTORIES=500 HISTORIES_SEED=$$seed $(BIN)/python -m pytest -q tests/test_histories.py || exit 1; done
 
-torture: $(READY) ## attack the store for MINUTES=35: kills, power cuts, failing calls; SEED=1 draws them
+torture: $(READY) ## attack the store for MINUTES=20: kills, power cuts, failing calls; SEED=1 draws them
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED)
 
 format: $(READY) ## format the code and mend what the linter can

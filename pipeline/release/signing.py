@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigurationError, Untrusted
+from pipeline.store.disk import fsync
 from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
@@ -180,7 +181,11 @@ def _create(path: Path, data: bytes, mode: int) -> bool:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        return _link(temporary, path)
+        created = _link(temporary, path)
+        for folder in path.parents[:2]:  # the key's name, and that of a folder which was made for it
+            with suppress(PermissionError):  # then it is not one that we made
+                fsync(os.fspath(folder))
+        return created
     except OSError as error:
         raise ConfigurationError(f"no key could be written to {path}: {error.strerror}") from None
     finally:

@@ -1,12 +1,14 @@
-"""What is done to an online store: bundles are published, and generations appended to an alias."""
+"""What is done to hand over: bundles are published, generations appended to an alias, keys made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.errors import HeadraceError
 from pipeline.release import signed
 from pipeline.release.aliases import Generation
+from pipeline.release.signing import Signer, Trust, ensure
 from pipeline.values.bundle import FILES, Bundle
 from tests.torture.operation import Operation, Store, content, nothing
 
@@ -85,4 +87,29 @@ FLIP = Operation(
     _flip,
     _flip_wrong,
     lambda store, number: iter(() if _flipped(store, number) else [f"the flip {number}"]),
+)
+
+
+# The key that signs: private and public part, each whole, and of one pair.
+
+
+def _key(store: Store, number: int) -> Path:
+    return store.folder / "keys" / f"{number}.key"
+
+
+def _key_wrong(store: Store, number: int) -> Iterator[str]:
+    key = _key(store, number)
+    signer = Signer.load(key) if key.exists() else None
+    public = key.with_name(f"{key.name}.pub")
+    if public.exists() and (signer is None or signer.key not in Trust.load(public)):
+        yield f"{public} is not the public part of {key}"
+
+
+def _key_lost(store: Store, number: int) -> Iterator[str]:
+    key = _key(store, number)
+    yield from (str(each) for each in (key, key.with_name(f"{key.name}.pub")) if not each.exists())
+
+
+KEY = Operation(
+    "make a key", nothing, lambda store, number: ensure(_key(store, number)), _key_wrong, _key_lost
 )

@@ -14,7 +14,7 @@ from pipeline.clock import system_clock
 from pipeline.store.repository import Draft, blob_name
 from pipeline.values.digest import Digest, digest_bytes, digest_value
 from tests.torture.operation import Operation, Store, content, nothing
-from tests.torture.releases import FLIP, PUBLISH
+from tests.torture.releases import FLIP, KEY, PUBLISH
 
 DRAFTS = 2
 MANY = 12
@@ -239,6 +239,6 @@ _CLAIM = Operation(
 OPERATIONS = {
     each.name: each
     for each in (
-        _put(1, 0), _put(MANY, 3), _COMMIT, FLIP, PUBLISH, _REPLACE, _DELETE, _SET_ASIDE, _CLAIM, _READ,
+        _put(1, 0), _put(MANY, 3), _COMMIT, FLIP, PUBLISH, KEY, _REPLACE, _DELETE, _SET_ASIDE, _CLAIM, _READ,
     )
 }  # fmt: skip
