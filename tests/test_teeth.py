@@ -18,7 +18,8 @@ from tests.torture.rows import ROWS, attack, violations
 from tests.torture.shim import Unavailable
 
 ROW = {row.name: row for row in ROWS}
-SECONDS = {"order": 1.0, "kills": 2.0, "power": 3.0}
+SECONDS = {"order": 1.0, "kills": 2.0, "power": 2.0}
+SEEDS = range(3, 9)
 CAUGHT_BY_A_ROW = [
     ("no-syncs", "order"),
     ("no-syncs", "power"),
@@ -44,11 +45,10 @@ CAUGHT_BY_A_TEST = [
 @pytest.mark.parametrize(("mutant", "row"), CAUGHT_BY_A_ROW)
 def test_a_row_finds_what_is_wrong_without_the_guard(mutant: str, row: str) -> None:
     try:
-        found = attack(ROW[row], SECONDS[row], 3, mutant)
+        found = (violations(ROW[row], attack(ROW[row], SECONDS[row], seed, mutant)) for seed in SEEDS)
+        assert any(found)  # the first, on a machine that has nothing else to do
     except Unavailable as error:
         pytest.skip(str(error))
-
-    assert violations(ROW[row], found)
 
 
 @pytest.mark.thorough
