@@ -8,6 +8,6 @@ from tests.torture.sweep import swept
 
 
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
-    """Every point of a run that adds a day; where time is short, every k-th, beginning with the seed."""
+    """Every point of a run that adds a day; as many as there is time for, drawn by the seed."""
     with scratch() as folder:
         return swept(folder, [Plant(folder, SHOPS).operation()], budget_seconds, seed)

@@ -7,14 +7,14 @@ operation does about it is tried, too.
 
 from __future__ import annotations
 
-import math
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from random import Random  # noqa: TID251 - its seed is printed
 
 from tests.torture import shim
+from tests.torture.budget import Budget
 from tests.torture.child import DONE, REFUSED, UNFORESEEN, Child, Ending, say, scratch
 from tests.torture.operation import Operation, Store, lost, wrong
 from tests.torture.shim import Fault
@@ -23,7 +23,7 @@ from tests.torture.work import OPERATIONS
 BEFORE, NUMBER = 100, 101
 """What was acknowledged before, and what is done while the fault happens."""
 VIOLATIONS = ("wrong", "lost", "retries_failed", "unforeseen")
-_LEAST = 60
+LEAST = 60
 """So many points are tried however short the time."""
 
 
@@ -95,7 +95,7 @@ class Sweep:
 
 
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
-    """Every point of every operation; where time is short, every k-th, beginning with the seed."""
+    """Every point of every operation; as many as there is time for, drawn by the seed."""
     with scratch() as folder:
         return swept(folder, OPERATIONS.values(), budget_seconds, seed)
 
@@ -103,15 +103,16 @@ def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
 def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, seed: int) -> dict[str, int]:
     """Sweep over some operations, each in a part of a folder."""
     shim.require()
-    until = time.monotonic() + budget_seconds
+    budget = Budget(budget_seconds, LEAST)
     sweeps = [Sweep(folder / f"sweep {each.name}", each) for each in operations]
     calls = {sweep: sweep.calls() for sweep in sweeps}
     points = [
         (sweep, fault, at) for sweep in sweeps for at in range(1, calls[sweep] + 1) for fault in shim.FAULTS
     ]
-    for number in _chosen(points, until, seed):
-        sweep, fault, at = points[number]
-        sweep.strike(fault, at)
+    Random(seed).shuffle(points)  # where there is no time for all of them, all kinds are tried
+    for sweep, fault, at in points:
+        if budget.spend():
+            sweep.strike(fault, at)
     found: Counter[str] = Counter()
     for sweep in sweeps:
         found += sweep.found
@@ -125,15 +126,3 @@ def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, 
         **found,
         **violations,
     }
-
-
-def _chosen(points: Sequence[object], until: float, seed: int) -> Iterator[int]:
-    """The points to be struck: some all over, and then every k-th, for as small a k as there is time for."""
-    began = time.monotonic()
-    first = range(seed % len(points) % _LEAST, len(points), max(1, len(points) // _LEAST))
-    yield from first
-    now = time.monotonic()
-    if now < until:
-        each_s = (now - began) / len(first)
-        step = math.ceil(each_s * (len(points) - len(first)) / (until - now))
-        yield from sorted(set(range(seed % step, len(points), step)) - set(first))
