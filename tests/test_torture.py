@@ -36,12 +36,12 @@ def tried(row: Row, seconds: float) -> dict[str, int]:
         ("kills", 0.7),
         ("sweep", 1),
         ("power", 0.7),
-        pytest.param("kills", 5, marks=pytest.mark.thorough),
-        pytest.param("runs", 6, marks=pytest.mark.thorough),
-        pytest.param("sweep", 8, marks=pytest.mark.thorough),
-        pytest.param("run sweep", 6, marks=pytest.mark.thorough),
-        pytest.param("power", 5, marks=pytest.mark.thorough),
-        pytest.param("run power", 6, marks=pytest.mark.thorough),
+        pytest.param("kills", 3, marks=pytest.mark.thorough),
+        pytest.param("runs", 3, marks=pytest.mark.thorough),
+        pytest.param("sweep", 4, marks=pytest.mark.thorough),
+        pytest.param("run sweep", 2, marks=pytest.mark.thorough),
+        pytest.param("power", 3, marks=pytest.mark.thorough),
+        pytest.param("run power", 3, marks=pytest.mark.thorough),
     ],
 )
 def test_nothing_acknowledged_is_lost_and_nothing_wrong_is_visible(name: str, seconds: float) -> None:

@@ -24,7 +24,6 @@ BEFORE, NUMBER = 100, 101
 """What was acknowledged before, and what is done while the fault happens."""
 VIOLATIONS = ("wrong", "lost", "retries_failed", "unforeseen")
 LEAST = 60
-"""So many points are tried however short the time."""
 
 
 class Sweep:
@@ -97,13 +96,12 @@ class Sweep:
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Every point of every operation; as many as there is time for, drawn by the seed."""
     with scratch() as folder:
-        return swept(folder, OPERATIONS.values(), budget_seconds, seed)
+        return swept(folder, OPERATIONS.values(), Budget(budget_seconds, LEAST), seed)
 
 
-def swept(folder: Path, operations: Iterable[Operation], budget_seconds: float, seed: int) -> dict[str, int]:
+def swept(folder: Path, operations: Iterable[Operation], budget: Budget, seed: int) -> dict[str, int]:
     """Sweep over some operations, each in a part of a folder."""
     shim.require()
-    budget = Budget(budget_seconds, LEAST)
     sweeps = [Sweep(folder / f"sweep {each.name}", each) for each in operations]
     calls = {sweep: sweep.calls() for sweep in sweeps}
     points = [
