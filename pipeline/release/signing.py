@@ -182,9 +182,10 @@ def _create(path: Path, data: bytes, mode: int) -> bool:
             file.flush()
             os.fsync(file.fileno())
         created = _link(temporary, path)
-        for folder in path.parents[:2]:  # the key's name, and that of a folder which was made for it
+        folder = path.parent.resolve()  # which may be a link: `fsync` follows none
+        for each in (folder, folder.parent):  # the key's name, and that of a folder which was made for it
             with suppress(PermissionError):  # then it is not one that we made
-                fsync(os.fspath(folder))
+                fsync(os.fspath(each))
         return created
     except OSError as error:
         raise ConfigurationError(f"no key could be written to {path}: {error.strerror}") from None
