@@ -23,7 +23,15 @@ from pipeline.build.outcome import How, Outcome, State
 from pipeline.build.progress import Progress
 from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
-from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
+from pipeline.errors import (
+    BlobDamaged,
+    BlobMissing,
+    HeadraceError,
+    MissingData,
+    RecordDamaged,
+    StoreError,
+    TaskError,
+)
 from pipeline.store.repository import Commit, Draft, record_folder
 from pipeline.values.digest import Digest, digest_bytes
 
@@ -220,7 +228,7 @@ class Engine(Finder):
 
     def _fail(self, begun: _Begun, failed: Failed, outcomes: dict[str, Outcome]) -> None:
         error, action = failed.error, begun.work.action
-        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged):
+        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged | BlobMissing):
             raise error  # no partition's own trouble: the next one would fail alike
         outcomes[action.partition] = self._failed(action.step, action.partition, error, failed.told)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)
@@ -275,6 +283,7 @@ class Engine(Finder):
             group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
+            self.history.save()
         self._claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 
