@@ -159,7 +159,7 @@ def test_a_folder_of_keys_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
 
-    public = generate(tmp_path / "link" / "release.key")
+    public = signing.generate(tmp_path / "link" / "release.key")
 
     assert Signer.load(tmp_path / "real" / "release.key").key in Trust.load(public)
 
