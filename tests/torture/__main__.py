@@ -74,7 +74,9 @@ def _verdict(row: Row, found: Mapping[str, int]) -> str:
 
 def _where() -> dict[str, str]:
     today = datetime.datetime.now(datetime.UTC).date()  # noqa: TID251 - when it was tried
-    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}, Python"
+    machine = (
+        f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release().partition('-')[0]}, Python"
+    )
     return {"date": today.isoformat(), "machine": f"{machine} {platform.python_version()}"}
 
 
