@@ -16,6 +16,9 @@ from luigi.configuration import get_config
 
 from pipeline.build import messages
 from pipeline.errors import ConfigurationError
+from pipeline.store.local import Durability
+from pipeline.store.remote import open_storage
+from pipeline.store.storage import Storage
 
 LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "core": {
@@ -89,6 +92,11 @@ def one_of(name: str, words: Sequence[_Word]) -> _Word:
         if word == found.lower():
             return word
     raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(words)}")
+
+
+def storage(name: str, default: str, durability: Durability = "full") -> Storage:
+    """A store of the `[headrace]` section: at `s3://bucket/prefix`, or in a folder."""
+    return open_storage(setting(name, default), durability)
 
 
 def folder(name: str, default: str) -> Path:

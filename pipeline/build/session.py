@@ -40,11 +40,8 @@ class Session:
         storage: Storage,
         clock: Clock = system_clock,
         wait: Callable[[float], None] = time.sleep,
-        durability: Durability = "full",
     ) -> None:
         self.storage = storage
-        self.durability = durability
-        """Whether what this run acknowledges survives a power cut."""
         self.repository = Repository(storage)
         self.clock = clock
         self.wait = wait
@@ -78,6 +75,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.run_id}, {self.storage})"
+
+    @property
+    def durability(self) -> Durability:
+        """Whether what this run acknowledges survives a power cut: `full`, unless it is said not to."""
+        return self.storage.durability if isinstance(self.storage, LocalStorage) else "full"
 
     # What code is.
 
@@ -204,9 +206,8 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
-        root = configuration.folder("store", ".headrace")
         durability = configuration.one_of("durability", DURABILITIES)
-        _current = Session(LocalStorage(root, durability), durability=durability)
+        _current = Session(configuration.storage("store", ".headrace", durability))
     return _current
 
 
@@ -218,7 +219,7 @@ def today() -> datetime.date:
 def anew() -> Session:
     """A session for another run, on the same store."""
     old = current()
-    session = Session(old.storage, old.clock, old.wait, old.durability)
+    session = Session(old.storage, old.clock, old.wait)
     use(session)
     return session
 
