@@ -69,7 +69,7 @@ ROWS = (
         "power", "tests.torture.power",
         "power cuts: an ext4 that is shut down under the writer, its journal lost or kept, and mounted anew",
         "{cuts:,} cuts, {acknowledged:,} acknowledged operations; of a store that does not sync, "
-        "{cuts_without_syncs} cuts took {lost_without_syncs} of them",
+        "{cuts_without_syncs} cuts took {lost_without_syncs}",
         ("wrong", "lost"), {"cuts": 500, "lost_without_syncs": 1}, 1.5,
     ),
     Row(
