@@ -33,7 +33,8 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
             _counts(summary["counts"]),
             *(f"{n} {step}" for step, n in summary.get("effects", {}).items()),
         ]
-        yield f"{summary['run']}  {told}  {', '.join(filter(None, done))}{ledger.not_synced(summary)}".rstrip()
+        did = f"{', '.join(filter(None, done))}{ledger.not_synced(summary)}"
+        yield f"{summary['run']}  {told}  {did}".rstrip()
         yield from (f"    {task}" for task in summary["tasks"])
         yield from _error(summary)
     newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import HeadraceError
-from pipeline.release import signed
+from pipeline.release import glance, signed
 from pipeline.release.aliases import Generation
 from pipeline.release.signing import Signer, Trust, ensure
 from pipeline.values.bundle import FILES, Bundle
@@ -31,7 +31,7 @@ PUBLISH = Operation(
 
 def _published(store: Store, number: int, must: bool) -> Iterator[str]:
     digest = _bundle(number).digest
-    is_named = next(store.storage.list(signed.folder(digest)), None) is not None
+    is_named = next(store.storage.list(glance.signatures(digest)), None) is not None
     if is_named:
         try:
             signed.read(store.storage, digest, store.registry.trust)
