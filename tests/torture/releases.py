@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.errors import HeadraceError
@@ -51,34 +52,40 @@ def _ready(store: Store, number: int) -> None:
         digest = _bundle(each).digest
         if store.registry.verdict(digest) is None:
             store.registry.publish(_bundle(each))
-            verdict = {"bundle": digest, "model": digest, "status": "passed", "why": []}
+            verdict = {"bundle": digest, "model": digest, "alias": "torture", "status": "passed", "why": []}
             store.registry.keep_verdict(digest, verdict)
+
+
+def _why(number: int) -> str:
+    return f"number {number} of torture"  # which names the alias that they were judged for
 
 
 def _flipped(store: Store, number: int) -> list[Generation]:
     history = store.registry.history(_alias(number))
-    return [each for each in history if each.why == f"number {number}"]
+    return [each for each in history if each.why == _why(number)]
 
 
 def _flip(store: Store, number: int) -> None:
-    """Append a generation, unless an earlier try has done it."""
+    """Append a generation that points at the other bundle, unless an earlier try has done it."""
     if not _flipped(store, number):
         newest = store.registry.current(_alias(number))
-        bundle = _bundle(number % 2).digest
-        store.registry.promote(
-            _alias(number), bundle, f"number {number}", newest.number if newest else 0, is_automatic=True
-        )
+        bundles = [_bundle(each).digest for each in (0, 1)]
+        other = bundles[newest is not None and newest.bundle == bundles[0]]
+        store.registry.promote(_alias(number), other, _why(number), newest.number if newest else 0)
 
 
 def _flip_wrong(store: Store, number: int) -> Iterator[str]:
     try:
-        found = _flipped(store, number)
+        history = store.registry.history(_alias(number))
     except HeadraceError as error:
         yield str(error)
         return
+    found = [each for each in history if each.why == _why(number)]
     if len(found) > 1:
         yield f"{_alias(number)} was flipped {len(found)} times"
-    yield from (str(each) for each in found if each.bundle != _bundle(number % 2).digest)
+    for before, after in pairwise(history):
+        if before.bundle == after.bundle:
+            yield f"generation {after.number} of {_alias(number)} changes nothing"
 
 
 FLIP = Operation(
