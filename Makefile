@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 SEED ?= 1
+MINUTES ?= 20
 BIN := .venv/bin
 READY := .venv/.ready
 TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -11,7 +12,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check soak format bench clean
+.PHONY: help run test check soak torture format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,6 +35,9 @@ check: $(READY) ## format, lint, types, import contracts, tests: what CI runs
 soak: $(READY) ## hold 20,000 other histories to the laws, 500 at a time; SEED=1 begins the seeds
 	@for seed in $$(seq $(SEED) $$(($(SEED) + 39))); do echo "HISTORIES_SEED=$$seed"; \
 		HISTORIES=500 HISTORIES_SEED=$$seed $(BIN)/python -m pytest -q tests/test_histories.py || exit 1; done
+
+torture: $(READY) ## attack the store for MINUTES=20: kills, power cuts, failing calls; SEED=1 draws them
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED)
 
 format: $(READY) ## format the code and mend what the linter can
 	$(BIN)/ruff format .

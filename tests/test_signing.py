@@ -155,6 +155,15 @@ def test_a_key_is_never_overwritten(tmp_path: Path, there: str) -> None:
     assert os.listdir(tmp_path) == [there]
 
 
+def test_a_folder_of_keys_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    public = signing.generate(tmp_path / "link" / "release.key")
+
+    assert Signer.load(tmp_path / "real" / "release.key").key in Trust.load(public)
+
+
 def test_a_key_that_can_not_be_written_says_where(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

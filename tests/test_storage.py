@@ -22,6 +22,7 @@ from pipeline.store.local import LocalStorage
 from pipeline.store.storage import MemoryStorage, Storage
 from tests.faults import Disturbed
 from tests.storage_suite import StorageSuite, assert_one_winner_each, race
+from tests.syncing import Event, violations
 
 FEW = {"records/T/ab/key/1": b"one record"}
 MANY = {f"blobs/sha256/{number:02}/x": str(number).encode() for number in range(12)}
@@ -253,8 +254,6 @@ def test_a_folder_in_the_place_of_a_name_is_not_taken_for_the_name(storage: Loca
 
 # Durability: the system calls are recorded as they are made, and judged as a power cut would.
 
-Event = tuple[str, str]  # what was done, and to which path; ("link", "temporary\0name")
-
 
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
@@ -285,32 +284,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     record(os, "mkdir", lambda path, *mode: str(path))
     record(local, "syncfs", lambda descriptor: "")
     return recorded
-
-
-def violations(events: list[Event], root: Path, names: Collection[str]) -> list[str]:
-    """Say what a power cut could take after a durable put that made these calls and returned."""
-    found: list[str] = []
-    dirty: set[str] = set()  # files whose data, and folders whose entries, are not on disk
-    for call, path in events:
-        if call == "write":
-            dirty.add(path)
-        elif call == "fsync":
-            dirty.discard(path)
-        elif call == "syncfs":
-            dirty.clear()
-        elif call == "mkdir":
-            dirty.add(os.path.dirname(path))
-        elif call == "link":
-            source, target = path.split("\0")
-            if source in dirty:
-                found.append(f"{target} linked before its data was on disk")
-            dirty.add(os.path.dirname(target))
-    found += [f"{path} not on disk at the end" for path in sorted(dirty)]
-    if not any(call == "syncfs" for call, _ in events[-1:]):
-        synced = {path for call, path in events if call == "fsync"}
-        ancestors = {str(root / folder) for name in names for folder in Path(name).parents}
-        found += [f"{path} never synced" for path in sorted(ancestors - synced)]
-    return found
 
 
 @pytest.mark.parametrize("items", [FEW, MANY], ids=["few", "many"])
@@ -349,6 +322,24 @@ def test_names_that_somebody_else_left_unsynced_are_synced(
     events[:] = [("write", path) for path in unsynced]
     assert storage.put(items) == set()
     assert violations(events, storage.root, items) == []
+
+
+@pytest.mark.parametrize("items", [FEW, MANY], ids=["few", "many"])
+def test_fast_leaves_out_the_syncs_and_nothing_else(
+    tmp_path: Path, events: list[Event], items: dict[str, bytes]
+) -> None:
+    full, fast = LocalStorage(tmp_path / "full"), LocalStorage(tmp_path / "fast", "fast")
+    for storage in (full, fast):
+        storage.put({"first": b""})  # the store itself is made durable, once
+    events.clear()
+    full.put(items)
+    calls = [call for call, _ in events]
+    events.clear()
+
+    assert fast.put(items) == items.keys()
+
+    assert [call for call, _ in events] == [call for call in calls if call not in {"fsync", "syncfs"}]
+    assert files(fast.root) == files(full.root)
 
 
 def test_names_appear_in_the_order_of_the_mapping(storage: LocalStorage, events: list[Event]) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from luigi.configuration import get_config
 
 from pipeline.build import messages
 from pipeline.errors import ConfigurationError
+from pipeline.store.local import Durability
 from pipeline.store.remote import open_storage
 from pipeline.store.storage import Storage
 
@@ -34,6 +36,7 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 SECTION = "headrace"
+_Word = TypeVar("_Word", bound=str)
 NAMED_BY = "LUIGI_CONFIG_PATH"
 """The environment variable that names a configuration file."""
 
@@ -82,9 +85,18 @@ def setting(name: str, default: str) -> str:
     return str(get_config().get(SECTION, name, default))
 
 
-def storage(name: str, default: str) -> Storage:
+def one_of(name: str, words: Sequence[_Word]) -> _Word:
+    """An option of the `[headrace]` section that has few values; the first of them where it is not set."""
+    found = setting(name, words[0])
+    for word in words:
+        if word == found.lower():
+            return word
+    raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(words)}")
+
+
+def storage(name: str, default: str, durability: Durability = "full") -> Storage:
     """A store of the `[headrace]` section: at `s3://bucket/prefix`, or in a folder."""
-    return open_storage(setting(name, default))
+    return open_storage(setting(name, default), durability)
 
 
 def folder(name: str, default: str) -> Path:

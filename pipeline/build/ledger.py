@@ -181,6 +181,7 @@ def _summary(session: Session, found: Mapping[str, Any], ended: str) -> dict[str
         "started_at": session.started_at.isoformat(),
         "seconds": round((session.clock() - session.started_at).total_seconds(), 6),
         "status": ended,
+        "durability": session.durability,
         "error": _error(session, found),
         **_told(found),
     }
@@ -206,6 +207,11 @@ def _counts(found: Mapping[str, Any]) -> dict[str, int]:
     return {word: counts[word] for word in WORDS}
 
 
+def not_synced(summary: Mapping[str, Any]) -> str:
+    """What is said of a run beside its name, where what it built may not survive a power cut."""
+    return "" if summary.get("durability", "full") == "full" else f", durability {summary['durability']}"
+
+
 def last_line(summary: Mapping[str, Any]) -> str:
     """How a run ended, in one line."""
     counts, seconds = summary["counts"], summary["seconds"]
@@ -220,5 +226,5 @@ def last_line(summary: Mapping[str, Any]) -> str:
     days = f": {', '.join(named[:3])}" + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     return (
         f"{summary['status']}{by}: {', '.join(told) or 'nothing built'}{days if named else ''} "
-        f"({seconds:.1f} s, run {summary['run']})"
+        f"({seconds:.1f} s, run {summary['run']}{not_synced(summary)})"
     )

@@ -21,6 +21,7 @@ from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.unloaded import Unloaded
 from pipeline.errors import TaskError
+from pipeline.store.local import DURABILITIES, Durability, LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
@@ -74,6 +75,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.run_id}, {self.storage})"
+
+    @property
+    def durability(self) -> Durability:
+        """Whether what this run acknowledges survives a power cut: `full`, unless it is said not to."""
+        return self.storage.durability if isinstance(self.storage, LocalStorage) else "full"
 
     # What code is.
 
@@ -211,7 +217,8 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
-        _current = Session(configuration.storage("store", ".headrace"))
+        durability = configuration.one_of("durability", DURABILITIES)
+        _current = Session(configuration.storage("store", ".headrace", durability))
     return _current
 
 

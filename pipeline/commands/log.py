@@ -33,7 +33,8 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
             _counts(summary["counts"]),
             *(f"{n} {step}" for step, n in summary.get("effects", {}).items()),
         ]
-        yield f"{summary['run']}  {told}  {', '.join(filter(None, done))}".rstrip()
+        did = f"{', '.join(filter(None, done))}{ledger.not_synced(summary)}"
+        yield f"{summary['run']}  {told}  {did}".rstrip()
         yield from (f"    {task}" for task in summary["tasks"])
         yield from _error(summary)
     newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""
@@ -63,7 +64,7 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
     if json:
         yield canonical_json({**summary, "stages": stages}).decode().rstrip()
         return
-    yield f"{run}  {status.label(summary)}  {', '.join(summary['tasks'])}"
+    yield f"{run}  {status.label(summary)}{ledger.not_synced(summary)}  {', '.join(summary['tasks'])}"
     yield from _error(summary)
     for name, stage in stages.items():
         state = stage.get("state", status.OVER)

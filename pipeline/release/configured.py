@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.build import configuration
 from pipeline.build import session as sessions
-from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def registry() -> Registry:
     from pipeline.release.registry import Registry
 
     key = _key()
-    if _one_of("make_release_key", ("false", "true")) == "true":
+    if configuration.one_of("make_release_key", ("false", "true")) == "true":
         signing.ensure(key)
     signer = signing.Signer.load(key)
     trust, clock = signing.Trust.load(trusted_keys()), sessions.current().clock
@@ -68,15 +67,7 @@ def expires_days() -> int | None:
 
 def is_automatic() -> bool:
     """Whether a candidate that passed the gate is promoted at once, or waits for a person."""
-    return _one_of("promotion", ("manual", "automatic")) == "automatic"
-
-
-def _one_of(name: str, values: tuple[str, ...]) -> str:
-    """An option that has few values; the first of them where it is not set."""
-    found = configuration.setting(name, values[0])
-    if found.lower() not in values:
-        raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(values)}")
-    return found.lower()
+    return configuration.one_of("promotion", ("manual", "automatic")) == "automatic"
 
 
 def _key() -> Path:

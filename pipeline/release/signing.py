@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import ConfigurationError, Untrusted
+from pipeline.store.disk import fsync
 from pipeline.values.digest import Digest, digest_bytes
 from pipeline.values.shape import require
 
@@ -196,7 +197,12 @@ def _create(path: Path, data: bytes, mode: int) -> bool:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        return _link(temporary, path)
+        created = _link(temporary, path)
+        folder = path.parent.resolve()  # which may be a link: `fsync` follows none
+        for each in (folder, folder.parent):  # the key's name, and that of a folder which was made for it
+            with suppress(PermissionError):  # then it is not one that we made
+                fsync(os.fspath(each))
+        return created
     except OSError as error:
         raise ConfigurationError(f"no key could be written to {path}: {error.strerror}") from None
     finally:

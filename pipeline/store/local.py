@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline.errors import StoreUnwritable
 from pipeline.store.disk import fsync, open_nofollow, opened, remove, syncfs, write_new
@@ -28,6 +28,11 @@ from pipeline.store.storage import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+Durability = Literal["full", "fast"]
+"""Whether a durable put is one, or returns before anything is on disk: quicker, and lost in a power cut."""
+
+DURABILITIES: tuple[Durability, ...] = get_args(Durability)
 
 _FEW = 8
 """Up to so many paths are synced one by one: `syncfs` waits for what other programs wrote, too."""
@@ -60,10 +65,14 @@ class LocalStorage:
 
     The folder is made by the first write. Only regular files count: what is a symbolic link or
     anything else is as good as absent for readers, and an error for whoever would write there.
+
+    With the durability `fast` no put is synced: a crash of the process still loses nothing, but a
+    power cut may take whatever was put in the last minutes, or leave its names with wrong bytes.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, durability: Durability = "full") -> None:
         self.root = root.absolute()
+        self.durability = durability
         self._root = os.fspath(self.root)
         self._temporaries = f"{self._root}/{TEMPORARIES}"
 
@@ -114,7 +123,7 @@ class LocalStorage:
         with self._writing(items):
             self._make_root()
             with opened(self._temporaries, os.O_DIRECTORY) as disk:
-                return self._commit(items, disk if durable else None)
+                return self._commit(items, disk if durable and self.durability == "full" else None)
 
     def replace(self, name: str, data: bytes) -> None:
         """See `Storage.replace`."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigurationError, StoreUnwritable
-from pipeline.store.local import LocalStorage
+from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.storage import MemoryStorage, Storage
 
 if TYPE_CHECKING:
@@ -102,10 +102,13 @@ class RemoteStorage:
         self._is_known = True
 
 
-def open_storage(address: str) -> Storage:
-    """The storage at `s3://bucket/prefix`, or in a folder; a relative one is below the working directory."""
+def open_storage(address: str, durability: Durability = "full") -> Storage:
+    """The storage at `s3://bucket/prefix`, or in a folder; a relative one is below the working directory.
+
+    The durability is that of a folder: what a bucket has answered is durable.
+    """
     if "://" not in address:
-        return LocalStorage(Path(os.path.expanduser(address)))
+        return LocalStorage(Path(os.path.expanduser(address)), durability)
     from pipeline.store.bucket import where  # a store in a folder need not know of any other
     from pipeline.store.objectstore import ObjectStorage
 
