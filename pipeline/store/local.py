@@ -127,6 +127,20 @@ class LocalStorage:
             finally:
                 remove([temporary])
 
+    def move(self, name: str, to: str) -> bool:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        with self._writing([name]):
+            if not os.path.lexists(self._path(name)):
+                return False
+            try:
+                self._place(os.rename, self._path(name), to)
+            except FileNotFoundError:  # somebody else moved it meanwhile
+                return False
+            self._remove_empty_folders(name)
+        return True
+
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
         check_name(name)

@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged
+from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
 
 log = logging.getLogger("headrace")
 
 FORMAT = b"headrace store 1\n"
-RECORD_FORMAT = 1
-_PLACE = re.compile(r"records/[^/]+/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
+RECORD_FORMAT = 2
+_PLACE = re.compile(r"records/([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
 
 
 class Record(NamedTuple):
@@ -75,6 +75,11 @@ def record_folder(task: str, key: Digest) -> str:
     return f"records/{task}/{key.hex[:2]}/{key.hex}"
 
 
+def record_name(record: Record) -> str:
+    """Where a record lies."""
+    return f"{record_folder(record.recipe['task'], record.key)}/{record.attempt}"
+
+
 class Repository:
     """The typed, verified view of one store."""
 
@@ -94,7 +99,8 @@ class Repository:
         if found != FORMAT:
             raise FormatMismatch(
                 f"{self.storage} holds a store of the format {found[:60]!r}, this version reads "
-                f"{FORMAT!r}: use the version that wrote it, or point [headrace] store elsewhere"
+                f"{FORMAT!r}: use the version that wrote it, or point [headrace] store elsewhere; if that is "
+                f"no version's but damage, delete the file `format`: the next run writes it"
             )
 
     def read_blob(self, blob: Digest) -> bytes:
@@ -104,6 +110,11 @@ class Repository:
         except FileNotFoundError:
             raise BlobMissing(
                 f"{self.storage} has no blob {blob}; running the task that made it brings it back"
+            ) from None
+        except PermissionError:
+            raise BlobDamaged(
+                f"the blob {blob} in {self.storage} can't be read by this user; `headrace fsck --heal` gives it "
+                f"its mode back, or running the task that made it moves it aside and writes it again"
             ) from None
         if digest_bytes(data) != blob:
             raise BlobDamaged(
@@ -118,29 +129,25 @@ class Repository:
 
     def set_aside(self, blob: Digest, stamp: str) -> None:
         """Move a damaged blob to the trash, so that a right one can take its name."""
-        self._discard(blob_name(blob), stamp)
+        self.discard(blob_name(blob), stamp)
 
     def set_aside_records(self, task: str, key: Digest, stamp: str) -> None:
         """Move an action's attempts to the trash, so that it counts as never made."""
         for name in list(self.storage.list(record_folder(task, key))):
-            self._discard(name, stamp)
+            self.discard(name, stamp)
 
-    def _discard(self, name: str, stamp: str) -> None:
-        try:
-            self.storage.replace(f"trash/{stamp}/{name}", self.storage.read(name))
-        except FileNotFoundError:
-            return
-        self.storage.delete([name])
+    def discard(self, name: str, stamp: str) -> bool:
+        """Move what stands under a name to the trash, whatever it is; whether there was anything."""
+        return self.storage.move(name, f"trash/{stamp}/{name}")
 
     def record(self, task: str, key: Digest) -> Record | None:
         """The newest attempt of an action, or None where it was never made."""
         folder, newest, attempt = record_folder(task, key), None, 1
         while True:
             try:
-                data = self.storage.read(f"{folder}/{attempt}")
+                newest = self._read(key, attempt, f"{folder}/{attempt}")
             except FileNotFoundError:
                 return newest
-            newest = _parse_record(data, key, attempt, f"{folder}/{attempt}")
             attempt += 1
 
     def records(self, task: str) -> Iterator[Record]:
@@ -150,7 +157,7 @@ class Repository:
         """
         for name in self.storage.list(f"records/{task}/"):
             try:
-                yield self._read_record(name)
+                yield self.read_record(name)
             except FileNotFoundError:  # set aside meanwhile
                 continue
             except RecordDamaged as error:
@@ -162,12 +169,21 @@ class Repository:
             self._told.add(str(damage))
             log.warning("%s", damage)
 
-    def _read_record(self, name: str) -> Record:
+    def read_record(self, name: str) -> Record:
         """A record in its place, whichever that is."""
         found = _PLACE.fullmatch(name)
         if found is None:
             raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
-        return _parse_record(self.storage.read(name), Digest(f"sha256:{found[1]}"), int(found[2]), name)
+        record = self._read(Digest(f"sha256:{found[2]}"), int(found[3]), name)
+        if record_name(record) != name:
+            raise _damaged(name, ValueError(f"its place would be {record_name(record)}"))
+        return record
+
+    def _read(self, key: Digest, attempt: int, name: str) -> Record:
+        try:
+            return _parse_record(self.storage.read(name), key, attempt, name)
+        except PermissionError as error:
+            raise _damaged(name, error) from None
 
     def tasks(self) -> list[str]:
         """The families that have records."""
@@ -186,7 +202,8 @@ class Repository:
         while attempts:
             names = {n: f"{_folder(drafts[n])}/{attempt}" for n, attempt in attempts.items()}
             bodies = {n: _body(drafts[n], attempt) for n, attempt in attempts.items()}
-            created = self.storage.put({names[n]: canonical_json(body) for n, body in bodies.items()})
+            items = {names[n]: canonical_json(body) for n, body in bodies.items()}
+            created = self.put(items, drafts[0].body["run"])
             for n, name in names.items():
                 if name in created:
                     record = _record(bodies[n], drafts[n].key, attempts[n], name)
@@ -207,18 +224,29 @@ class Repository:
         Else an acknowledged value could be one that nobody can read.
         """
         blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
-        created = self.storage.put({"format": FORMAT, **blobs})
+        stamp = drafts[0].body["run"]
+        created = self.put({"format": FORMAT, **blobs}, stamp)
         damaged = {name for name in blobs.keys() - created if not self._holds(name, blobs[name])}
         for name in damaged:
-            self._discard(name, drafts[0].body["run"])
+            self.discard(name, stamp)
         if damaged:
             self.storage.put({name: blobs[name] for name in damaged})
 
     def _holds(self, name: str, data: bytes) -> bool:
         try:
             return self.storage.read(name) == data
-        except FileNotFoundError:  # set aside meanwhile
+        except (FileNotFoundError, PermissionError):  # set aside meanwhile, or to be
             return False
+
+    def put(self, items: Mapping[str, bytes], stamp: str) -> set[str]:
+        """Create names as `Storage.put` does; a link or folder in a file's place is moved to the trash first."""
+        try:
+            return self.storage.put(items)
+        except StoreUnwritable:
+            obstructed = [name for name in items if self.storage.stat(name) is None]
+            if not any([self.discard(name, stamp) for name in obstructed]):
+                raise
+            return self.storage.put(items)
 
     def _stands(self, record: Record) -> bool:
         """Whether a record's blobs live. Of equal values they do again: ours were written before."""
@@ -230,7 +258,13 @@ def _folder(draft: Draft) -> str:
 
 
 def _body(draft: Draft, attempt: int) -> dict[str, Any]:
-    return {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
+    body = {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
+    return {**body, "seal": _seal(body)}
+
+
+def _seal(body: Mapping[str, Any]) -> Digest:
+    """What holds all of a record together: its key is that of the recipe alone."""
+    return digest_bytes(canonical_json(body))
 
 
 def _differs(record: Record, draft: Draft) -> bool:
@@ -240,7 +274,7 @@ def _differs(record: Record, draft: Draft) -> bool:
 
 _FIELDS = {
     "format", "key", "attempt", "recipe", "outputs", "rows", "reason", "environment", "run",
-    "started_at", "seconds",
+    "started_at", "seconds", "seal",
 }  # fmt: skip
 _RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
 
@@ -265,6 +299,8 @@ def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
             Digest(out["digest"]), Digest(out["blob"]), int(out["size_bytes"]), str(out["codec"])
         if "value" not in body["outputs"]:
             raise ValueError("it has no value")
+        if body["seal"] != _seal({name: part for name, part in body.items() if name != "seal"}):
+            raise ValueError("its seal is not that of its contents")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(name, error) from None
     return Record(key, attempt, body)
@@ -272,6 +308,6 @@ def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
 
 def _damaged(name: str, error: Exception) -> RecordDamaged:
     return RecordDamaged(
-        f"the record {name} is damaged ({error}); delete that file and run the task again: "
-        f"what it made is found or built anew"
+        f"the record {name} is damaged ({error}); running the task moves it to the trash, and finds or builds "
+        f"anew what it made"
     )

@@ -72,6 +72,15 @@ class Storage(Protocol):
         """
         ...
 
+    def move(self, name: str, to: str) -> bool:
+        """Give what stands under a name another name, in whose place it comes; say whether there was anything.
+
+        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with all
+        that it holds, where these stand in a name's place. For what is in the way and must not be lost: a power
+        cut may undo it.
+        """
+        ...
+
     def stat(self, name: str) -> int | None:
         """Return the size in bytes, or None when there is no such name."""
         ...
@@ -167,6 +176,16 @@ class MemoryStorage:
         check_name(name)
         with self._lock:
             self._blobs[name] = bytes(data)
+
+    def move(self, name: str, to: str) -> bool:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        with self._lock:
+            if name not in self._blobs:
+                return False
+            self._blobs[to] = self._blobs.pop(name)
+        return True
 
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
