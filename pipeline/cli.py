@@ -64,6 +64,12 @@ COMMANDS = (
         "ALIAS --why TEXT [--to BUNDLE]",
     ),
     Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
+    Command(
+        "fsck",
+        "what of a store is damaged, and what heals it",
+        "pipeline.commands.fsck",
+        "[STORE] [--full | --sample N%] [--heal]",
+    ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 

@@ -55,8 +55,22 @@ class StoreUnwritable(StoreError):
     """The store can't be written: read-only, no permission, no space."""
 
 
+class StoreDamaged(HeadraceError):
+    """An inspection of a store found damage; the text counts it by kind."""
+
+    exit_code = 36
+
+
+class MachineUnfit(HeadraceError):
+    """The machine, a store's file system or the configuration lacks what a run relies on."""
+
+    exit_code = 37
+
+
 class RecordDamaged(StoreError):
-    """A record does not read as the canonical JSON that was written."""
+    """A record does not read as the canonical JSON that was written; `cause` says in what."""
+
+    cause = ""
 
 
 class BlobMissing(StoreError):

@@ -63,6 +63,16 @@ def read(storage: Storage, run_id: str) -> dict[str, Any]:
     }
 
 
+def builds(storage: Storage) -> dict[str, dict[str, Any]]:
+    """What runs have built last, by key: the run, task, step and partition."""
+    return {
+        build["key"]: {**build, "run": run_id}
+        for run_id in sorted({name.split("/")[1] for name in storage.list("runs")})
+        for stage in stages(storage, run_id).values()
+        for build in stage["builds"]
+    }
+
+
 def rebuilt(storage: Storage, records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
     """By key, each later build of what a record stands for, oldest first.
 

@@ -8,6 +8,7 @@ pre-authentication encoding, so that a signature of one thing never counts for a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+
+_SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class Signature:
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Signature:
         """Read what `fields` gave; ValueError, KeyError or TypeError where it is none."""
-        return cls(Digest(fields["key"]), str(fields["signature"]))
+        if not _SIGNATURE.fullmatch(fields["signature"]):
+            raise ValueError("its signature is not 128 hexadecimal digits")
+        return cls(Digest(fields["key"]), fields["signature"])
 
 
 class Signer:

@@ -19,7 +19,8 @@ log = logging.getLogger("headrace")
 
 FORMAT = b"headrace store 1\n"
 RECORD_FORMAT = 2
-_PLACE = re.compile(r"records/([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
+RECORD_PLACE = re.compile(r"records/([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
+"""Where a record lies: its task, its key and its attempt."""
 
 
 class Record(NamedTuple):
@@ -171,7 +172,7 @@ class Repository:
 
     def read_record(self, name: str) -> Record:
         """A record in its place, whichever that is."""
-        found = _PLACE.fullmatch(name)
+        found = RECORD_PLACE.fullmatch(name)
         if found is None:
             raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
         record = self._read(Digest(f"sha256:{found[2]}"), int(found[3]), name)
@@ -307,7 +308,9 @@ def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
 
 
 def _damaged(name: str, error: Exception) -> RecordDamaged:
-    return RecordDamaged(
+    damage = RecordDamaged(
         f"the record {name} is damaged ({error}); running the task moves it to the trash, and finds or builds "
         f"anew what it made"
     )
+    damage.cause = str(error)
+    return damage
