@@ -288,6 +288,7 @@ class Engine(Finder):
                 "task": self.task,
                 "step": action.step,
                 "partition": action.partition,
+                "parameters": dict(action.parameters),
                 "reason": draft.body["reason"],
                 "seconds": draft.body["seconds"],
                 "rows": draft.body["rows"],

@@ -109,9 +109,7 @@ def _finding(finding: Finding, remedy: Remedy) -> Iterator[str]:
         if texts:
             more = f" and {len(texts) - _FEW} more" if len(texts) > _FEW else ""
             yield f"      {word:<9} {_plain(', '.join(texts[:_FEW]))}{more}"
-    heals = remedy.heals or "; ".join(commands(remedy.makers))
-    if heals:
-        yield f"      heals     {_plain(heals)}"
+    yield f"      heals     {_plain(remedy.what_heals)}"
 
 
 def _to_run(found: Inspected) -> Iterator[str]:
@@ -137,7 +135,7 @@ def _fields(found: Inspected, how: str) -> dict[str, Any]:
                 "kind": finding.kind, "name": _plain(finding.name), "why": _plain(finding.why),
                 "is_damage": finding.is_damage, "is_mended": mended,
                 "damages": remedy.damages, "reaches": remedy.reaches,
-                "heals": remedy.heals or "; ".join(commands(remedy.makers)),
+                "heals": remedy.what_heals,
             }
             for finding, remedy, mended in zip(found.findings, found.remedies, found.mended, strict=True)
         ],

@@ -37,16 +37,13 @@ class Inspected:
     findings: list[Finding]
     remedies: list[Remedy]
     mended: list[bool]
+    makers: list[Maker]
+    """What builds again what was lost, in the order in which it does."""
 
     @property
     def damage(self) -> list[Finding]:
         """What is wrong, or lacks something."""
         return [finding for finding in self.findings if finding.is_damage]
-
-    @property
-    def makers(self) -> Iterator[Maker]:
-        """What builds again what was lost."""
-        return (maker for remedy in self.remedies for maker in remedy.makers)
 
     def counts(self) -> str:
         """The damage by kind, in words."""
@@ -64,7 +61,7 @@ def inspect(storage: Storage, is_read: Callable[[str], bool], stamp: str = "") -
     remedies = _remedies(survey, builds, lineage)
     meanings = [remedies.of(finding) for finding in findings]
     mended = [bool(stamp) and mending.mend(survey, finding, stamp) for finding in findings]
-    found = Inspected(survey, findings, meanings, mended)
+    found = Inspected(survey, findings, meanings, mended, remedies.in_order(meanings))
     if stamp and found.damage:
         mending.forget_stages(storage)
     return found

@@ -27,7 +27,9 @@ _TEXTS = {
     UNNAMED: "gc removes it, if no run is about to write its record",
     TEMPORARY: "fsck --heal moves it to the trash",
 }
-_OLDER = "an older version of it, which nothing asks for now: it comes back if its code and inputs do"
+_OLDER = "where code and inputs are those of then: it is an older version, and nothing else asks for it"
+_OLDER_BUNDLE = "where that makes this bundle still; else restore the file from a copy of the store"
+_UNREAD = "its task, when something needs it: no value that was made from it is there"
 
 
 Maker = tuple[str, dict[str, str], str]
@@ -43,6 +45,14 @@ class Remedy:
     heals: str = ""
     makers: list[Maker] = field(default_factory=list)
     """What builds it again."""
+    condition: str = ""
+    """Under which that does."""
+
+    @property
+    def what_heals(self) -> str:
+        """What to do, in words."""
+        told = self.heals or "; ".join(commands(self.makers))
+        return f"{told}, {self.condition}" if self.condition else told
 
 
 class Remedies:
@@ -59,11 +69,19 @@ class Remedies:
         self._builds = builds
         """What runs have built, by key."""
         self._serving = serving
+        records = list(records)
+        self._depths = _depths(records)
         self._newest: dict[str, Record] = {}
         self._released: dict[Digest, Record] = {}
         for record in sorted(records, key=lambda each: str(each.body["started_at"])):
             self._newest[_version(record)] = record
             self._released[Digest(record.outputs["value"]["digest"])] = record
+
+    def in_order(self, remedies: Iterable[Remedy]) -> list[Maker]:
+        """What builds all of it again, the upstream first: a run checks the values of the task it is asked for."""
+        makers = [maker for remedy in remedies for maker in remedy.makers]
+        last = len(self._depths) + 1  # of which no record is left: what stands at the end was damaged whole
+        return sorted(makers, key=lambda maker: (self._depths.get(maker[0], last), maker[0]))
 
     def of(self, finding: Finding) -> Remedy:
         """What a finding means."""
@@ -80,7 +98,8 @@ class Remedies:
         if finding.records and not valued:
             return Remedy(_labels(finding.records), [], _told_of(finding))
         makers = [maker for record in valued for maker in self._makers_of(record)]
-        return Remedy(_labels(valued), reaches, "" if makers else _OLDER, makers)
+        condition = "" if any(map(self._is_newest, valued)) else _OLDER
+        return Remedy(_labels(valued), reaches, "" if makers else _UNREAD, makers, condition if makers else "")
 
     def _of_record(self, finding: Finding) -> Remedy:
         """Of a record that can't be read, runs and its neighbours tell what it was of."""
@@ -91,22 +110,24 @@ class Remedies:
             return Remedy([task], [], f"running {task} finds it missing, and makes it again")
         label = action_label(task, build["step"], build["partition"])
         readers = [maker for record in finding.records for maker in self._makers_of(record)]
-        if build["step"] not in OUTPUTS:
-            return Remedy([label], list(self._reached(finding.records)), "" if readers else _OLDER, readers)
-        like = next((record for record in self._newest.values() if _is_like(record, build)), None)
-        parameters = dict(like.recipe["parameters"]) if like else {}
-        return Remedy([label], list(self._reached(finding.records)), "", [(task, parameters, build["partition"])])
+        reaches = list(self._reached(finding.records))
+        if build["step"] in OUTPUTS and "parameters" in build:
+            return Remedy([label], reaches, "", [(task, build["parameters"], build["partition"])])
+        heals = "" if readers else f"running {task} finds it missing, and makes it again"
+        return Remedy([label], reaches, heals, readers)
 
     def _of_bundles(self, finding: Finding) -> Remedy:
         released = [self._released[bundle] for bundle in finding.bundles if bundle in self._released]
         aliases = [name for bundle in finding.bundles for name in self._serving.get(bundle, ())]
         damages = [f"bundle {bundle.short}" for bundle in finding.bundles] + _labels(released)
+        makers = [maker for record in released for maker in self._makers_of(record)]
+        condition = "" if any(map(self._is_newest, released)) else _OLDER_BUNDLE
+        if not makers:
+            return Remedy(damages, aliases, _FROM_COPY)
         if finding.kind in (DAMAGED_VERDICT, LOST_VERDICT):
-            makers = [maker for record in released for maker in self._makers_of(record)]
-            return Remedy(damages, aliases, "" if makers else _FROM_COPY, makers)
-        published = [_command(*m) for record in released for m in self._makers_of(record)]
-        lines = [f"headrace publish{line.removeprefix('python -m luigi')}" for line in published]
-        return Remedy(damages, aliases, "; ".join(dict.fromkeys(lines)) or _FROM_COPY)
+            return Remedy(damages, aliases, "", makers, condition)
+        lines = [f"headrace publish{line.removeprefix('python -m luigi')}" for line in commands(makers)]
+        return Remedy(damages, aliases, "; ".join(lines), [], condition)
 
     def _reached(self, records: Iterable[Record]) -> Iterator[str]:
         """The models and bundles that are, or were made from, some values, and what these serve."""
@@ -122,39 +143,47 @@ class Remedies:
         """What builds a record's value again: its own task, or for a step on the way, what reads it."""
         recipe = record.recipe
         if recipe["step"] in OUTPUTS:
-            is_current = self._newest[_version(record)] == record
-            return [(recipe["task"], dict(recipe["parameters"]), recipe["partition"])] if is_current else []
+            return [(recipe["task"], dict(recipe["parameters"]), recipe["partition"])]
         for reader in self._lineage.reached(record):
             if reader.recipe["task"] == recipe["task"] and reader.recipe["step"] in OUTPUTS:
-                if found := self._makers_of(reader):
-                    return found
+                return self._makers_of(reader)
         return []
+
+    def _is_newest(self, record: Record) -> bool:
+        return self._newest[_version(record)] == record
 
 
 def commands(makers: Iterable[Maker]) -> list[str]:
-    """The command lines that build some partitions again: one for each task and its parameters."""
+    """The command lines that build some partitions again: one for each task and its parameters, in order."""
     labels: dict[tuple[str, str], list[str]] = {}
     parameters: dict[tuple[str, str], dict[str, str]] = {}
     for task, given, label in makers:
         place = (task, repr(sorted(given.items())))
         parameters[place] = given
         labels.setdefault(place, []).append(label)
-    return [rebuilding(task, parameters[task, text], labels[task, text]) for task, text in sorted(labels)]
+    return [rebuilding(task, parameters[task, text], found) for (task, text), found in labels.items()]
 
 
-def _command(task: str, parameters: dict[str, str], label: str) -> str:
-    return rebuilding(task, parameters, [label])
+def _depths(records: Iterable[Record]) -> dict[str, int]:
+    """How many tasks lie above each: who is built first leaves nothing that is lost to those that read it."""
+    above: dict[str, set[str]] = {}
+    for record in records:
+        read = {entry["task"].partition(" ")[0] for entry in record.recipe["inputs"].values()}
+        above.setdefault(record.recipe["task"], set()).update(read - {record.recipe["task"]})
+    depths: dict[str, int] = {}
+
+    def depth(task: str) -> int:
+        if task not in depths:
+            depths[task] = 0  # tasks are no circle; of renamed ones, records may be
+            depths[task] = 1 + max(map(depth, above.get(task, ())), default=0)
+        return depths[task]
+
+    return {task: depth(task) for task in above}
 
 
 def _version(record: Record) -> str:
     recipe = record.recipe
     return repr([recipe["task"], recipe["step"], recipe["partition"], sorted(recipe["parameters"].items())])
-
-
-def _is_like(record: Record, build: Mapping[str, Any]) -> bool:
-    """Whether a record is of the same task, and its parameters are thus those that a build's would be."""
-    is_whole = record.recipe["partition"] == WHOLE
-    return bool(record.recipe["task"] == build["task"] and is_whole == (build["partition"] == WHOLE))
 
 
 def _is_value(record: Record, finding: Finding) -> bool:

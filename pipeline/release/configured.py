@@ -38,8 +38,8 @@ def registry() -> Registry:
     from pipeline.release import signing
     from pipeline.release.registry import Registry
 
-    key = _key()
-    if _one_of("make_release_key", ("false", "true")) == "true":
+    key = release_key()
+    if makes_release_key():
         signing.ensure(key)
     signer = signing.Signer.load(key)
     return Registry(online(), signing.Trust.load(trusted_keys()), signer, sessions.current().clock)
@@ -47,7 +47,12 @@ def registry() -> Registry:
 
 def trusted_keys() -> Path:
     """The file of trusted public keys."""
-    return configuration.folder("trusted_keys", f"{_key()}.pub")
+    return configuration.folder("trusted_keys", f"{release_key()}.pub")
+
+
+def makes_release_key() -> bool:
+    """Whether a key is made where there is none, as suits development."""
+    return _one_of("make_release_key", ("false", "true")) == "true"
 
 
 def is_automatic() -> bool:
@@ -63,5 +68,6 @@ def _one_of(name: str, values: tuple[str, ...]) -> str:
     return found.lower()
 
 
-def _key() -> Path:
+def release_key() -> Path:
+    """The file of the private key that signs releases."""
     return configuration.folder("release_key", ".headrace-keys/release.key")

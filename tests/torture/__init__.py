@@ -1,0 +1,1 @@
+"""Campaigns: what a store survives, counted."""
