@@ -70,7 +70,9 @@ COMMANDS = (
         "pipeline.commands.fsck",
         "[STORE] [--full | --sample N%] [--heal]",
     ),
-    Command("doctor", "whether this machine and its stores can be worked with", "pipeline.commands.doctor", ""),
+    Command(
+        "doctor", "whether this machine and its stores can be worked with", "pipeline.commands.doctor", ""
+    ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 

@@ -50,7 +50,7 @@ def _build_again(session: Session, task: Stage, outcome: Outcome) -> Engine:
 
 
 def _restore(session: Session, task: Stage) -> None:
-    """Bring a task and all above it up to date by the records alone: some on the way to a value are lost, too.
+    """Bring a task and all above it up to date by the records alone: some on the way to a value are lost.
 
     A cache that knows of them hides it from runs: what they told of is there, and complete.
     """

@@ -1,4 +1,4 @@
-"""What `headrace doctor` asks of the machine besides its file systems: versions, clock, keys, configuration."""
+"""What `headrace doctor` asks of a machine besides its file systems: versions, clock, keys, configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def versions() -> Iterator[Outcome]:
     try:
         found = metadata.distribution(_DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        yield _told("versions", "warn", f"{_DISTRIBUTION} is not installed, and so declares none: pip install it")
+        yield _told(
+            "versions", "warn", f"{_DISTRIBUTION} is not installed, and so declares none: pip install it"
+        )
         return
     yield _version("Python", platform.python_version(), found.metadata["Requires-Python"] or "")
     for line in found.requires or ():
@@ -82,13 +84,17 @@ def environments(session: Session) -> Iterator[Outcome]:
         yield _told("made with", "pass", "nothing was built yet")
         return
     now = {name: installed(name) for name in made} | {"Python": ".".join(platform.python_version_tuple()[:2])}
-    other = [f"{name} {text}, now {now[name] or 'absent'}" for name, text in made.items() if now[name] != text]
+    other = [
+        f"{name} {text}, now {now[name] or 'absent'}" for name, text in made.items() if now[name] != text
+    ]
     if other:
         more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
         told = f"the newest values were made with {', '.join(other[:_SHOWN])}{more}"
         yield _told("made with", "warn", f"{told}: what used them is built again, or install those")
     else:
-        yield _told("made with", "pass", f"the newest values were made with what is installed ({len(made)} versions)")
+        yield _told(
+            "made with", "pass", f"the newest values were made with what is installed ({len(made)} versions)"
+        )
 
 
 def _newest_code(session: Session) -> Mapping[str, str] | None:
@@ -120,7 +126,9 @@ def clock(session: Session) -> Iterator[Outcome]:
         yield _told("clock", "pass", f"{now:%Y-%m-%d %H:%M:%S} UTC; no run was before")
         return
     if at > now + _AHEAD:
-        told = f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and the run {newest} began later: set the clock (NTP)"
+        told = (
+            f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and the run {newest} began later: set the clock (NTP)"
+        )
         yield _told("clock", "fail", told)
     else:
         yield _told("clock", "pass", f"{now:%Y-%m-%d %H:%M:%S} UTC, after the newest run")
@@ -132,7 +140,9 @@ def keys() -> Iterator[Outcome]:
     signer, trust = None, None
     if not path.exists():
         made = configured.makes_release_key()
-        told = "the first release makes it" if made else f"`headrace keygen {path}`, where this machine releases"
+        told = (
+            "the first release makes it" if made else f"`headrace keygen {path}`, where this machine releases"
+        )
         yield _told("release key", "pass" if made else "warn", f"there is none at {path}: {told}")
     else:
         try:
@@ -142,7 +152,9 @@ def keys() -> Iterator[Outcome]:
         else:
             yield _private(str(path), signer)
     if not trusted.exists():
-        yield _told("trusted keys", "warn", f"there are none at {trusted}: pin the public key of who releases")
+        yield _told(
+            "trusted keys", "warn", f"there are none at {trusted}: pin the public key of who releases"
+        )
         return
     try:
         trust = Trust.load(trusted)
@@ -159,14 +171,18 @@ def keys() -> Iterator[Outcome]:
 def _private(path: str, signer: Signer) -> Outcome:
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if mode & 0o077:
-        return _told("release key", "fail", f"{path} has the mode {mode:04o}: others can sign; chmod 600 {path}")
+        return _told(
+            "release key", "fail", f"{path} has the mode {mode:04o}: others can sign; chmod 600 {path}"
+        )
     return _told("release key", "pass", f"{signer.key.short} in {path}")
 
 
 def configuration() -> Iterator[Outcome]:
     """What the configuration says, as far as it can be wrong before a run."""
     named = os.environ.get(settings.NAMED_BY)
-    yield _told(settings.NAMED_BY, "pass", f"{named} is read" if named else "not set: a luigi.cfg here, and defaults")
+    yield _told(
+        settings.NAMED_BY, "pass", f"{named} is read" if named else "not set: a luigi.cfg here, and defaults"
+    )
     landing = settings.folder("landing", "landing")
     if os.access(landing, os.R_OK | os.X_OK):
         yield _told("landing", "pass", str(landing))

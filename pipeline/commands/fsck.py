@@ -79,7 +79,9 @@ def _stores(named: str | None) -> list[Storage]:
         return [sessions.current().storage, configured.online()]
     root = Path(named).expanduser()
     if not root.is_dir():
-        raise ConfigurationError(f"there is no store at {named}: name its folder, or none for those configured")
+        raise ConfigurationError(
+            f"there is no store at {named}: name its folder, or none for those configured"
+        )
     return [LocalStorage(root)]
 
 

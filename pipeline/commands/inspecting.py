@@ -1,4 +1,4 @@
-"""One store, inspected: all walks over it together, and what runs and neighbours tell of what can't be read."""
+"""One store, inspected: all walks over it, and what runs and neighbours tell of what can't be read."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def _told_of(
             yield finding
             continue
         orphan = Orphan(build["task"], build["step"] in ON_THE_WAY, build["partition"])
-        readers = tuple(orphaned.get(orphan, ()))
+        found = tuple(orphaned.get(orphan, ()))
         accounted.add(orphan)
-        kind = LOST_RECORD if readers and finding.kind == ABSENT else finding.kind
-        yield finding._replace(kind=kind, records=readers)
+        kind = LOST_RECORD if found and finding.kind == ABSENT else finding.kind
+        yield finding._replace(kind=kind, records=found)
     for orphan, readers in orphaned.items():
         if orphan not in accounted:
             summary = " summary" if orphan.is_on_the_way else ""

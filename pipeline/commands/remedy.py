@@ -11,11 +11,20 @@ from pipeline.build.command_line import rebuilding
 from pipeline.build.engine import OUTPUTS
 from pipeline.commands.asking import ranges
 from pipeline.release.inspection import DAMAGED_GENERATION, DAMAGED_VERDICT, LOST_GENERATION, LOST_VERDICT
-from pipeline.store.inspection import ABSENT, DAMAGED_BLOB, DAMAGED_RECORD, LOST_RECORD, MODE, STRAY, TEMPORARY, UNNAMED, Finding
+from pipeline.store.inspection import (
+    ABSENT,
+    DAMAGED_BLOB,
+    DAMAGED_RECORD,
+    LOST_RECORD,
+    MODE,
+    STRAY,
+    TEMPORARY,
+    UNNAMED,
+    Finding,
+)
 from pipeline.store.lineage import Lineage
 from pipeline.store.repository import RECORD_PLACE, Record, blob_name
 from pipeline.values.digest import Digest
-from pipeline.values.partition import WHOLE
 
 _FROM_COPY = "beyond healing: restore the file from a copy of the store"
 _SERVES = f"{_FROM_COPY}; without one, move it away if it is the newest, and `headrace promote` again"
@@ -78,7 +87,7 @@ class Remedies:
             self._released[Digest(record.outputs["value"]["digest"])] = record
 
     def in_order(self, remedies: Iterable[Remedy]) -> list[Maker]:
-        """What builds all of it again, the upstream first: a run checks the values of the task it is asked for."""
+        """What builds all of it again, the upstream first: a run checks the values of its own task."""
         makers = [maker for remedy in remedies for maker in remedy.makers]
         last = len(self._depths) + 1  # of which no record is left: what stands at the end was damaged whole
         return sorted(makers, key=lambda maker: (self._depths.get(maker[0], last), maker[0]))
@@ -99,7 +108,9 @@ class Remedies:
             return Remedy(_labels(finding.records), [], _told_of(finding))
         makers = [maker for record in valued for maker in self._makers_of(record)]
         condition = "" if any(map(self._is_newest, valued)) else _OLDER
-        return Remedy(_labels(valued), reaches, "" if makers else _UNREAD, makers, condition if makers else "")
+        return Remedy(
+            _labels(valued), reaches, "" if makers else _UNREAD, makers, condition if makers else ""
+        )
 
     def _of_record(self, finding: Finding) -> Remedy:
         """Of a record that can't be read, runs and its neighbours tell what it was of."""

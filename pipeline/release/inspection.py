@@ -41,7 +41,9 @@ def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
     yield from _walk_verdicts(aliases, verdicts)
     yield from _walk_generations(aliases, bundles, verdicts)
     for bundle in verdicts.keys() - bundles.keys():
-        yield Finding(LOST_BUNDLE, signed.folder(bundle), "it was at the gate, and nobody signs it", bundles=(bundle,))
+        yield Finding(
+            LOST_BUNDLE, signed.folder(bundle), "it was at the gate, and nobody signs it", bundles=(bundle,)
+        )
 
 
 def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[str]]) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ def _kind(found: os.stat_result) -> str:
 
 
 def set_aside(root: str, name: str, stamp: str) -> bool:
-    """Move whatever has a name, be it one that no storage accepts, to the trash; whether there was anything."""
+    """Move whatever has a name, be it none that a storage accepts, to the trash."""
     place = f"{root}/trash/{stamp}/{name}"
     os.makedirs(os.path.dirname(place), exist_ok=True)
     try:

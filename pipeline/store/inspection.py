@@ -181,4 +181,3 @@ def _digest(storage: Storage, name: str, size: int) -> Digest:
     for start in range(0, size, _CHUNK):
         found.update(storage.read(name, start, _CHUNK))
     return Digest(f"sha256:{found.hexdigest()}")
-

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from pipeline.store.repository import Record, Repository
 
-
 ON_THE_WAY = ("summarize", "merge", "fold")
 """The steps that make no value of a task, but what its values are made from."""
 

@@ -23,7 +23,7 @@ def mend(survey: Survey, finding: Finding, stamp: str) -> bool:
 
 
 def forget_stages(storage: Storage) -> None:
-    """Forget which stages were complete, so that the next run of a task looks at each record and blob of it."""
+    """Forget which stages were complete, so that the next run of a task looks at its records and blobs."""
     storage.delete(list(storage.list("cache/stages")))
 
 

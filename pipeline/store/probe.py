@@ -1,6 +1,7 @@
 """Whether a folder can hold a store: what its file system really does, tried out in a corner of it.
 
-Each answer is an `Outcome`: the number that was looked at, if any, and in `why` what was found and what to do.
+Each answer is an `Outcome`: the number that was looked at, if any, and in `why` what was found, and what to
+do.
 Nothing stays behind.
 """
 
@@ -47,7 +48,9 @@ def probe(root: Path) -> Iterator[Outcome]:
         return
     try:
         yield _tried("links", lambda: _link(place), "keep the store on a file system that has hard links")
-        yield _tried("syncing", lambda: _sync(place), "nothing that is stored would survive a power cut: see the disk")
+        yield _tried(
+            "syncing", lambda: _sync(place), "nothing that is stored would survive a power cut: see the disk"
+        )
         yield _SKEW.apply(_skew(place))
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -71,13 +74,15 @@ def _permissions(home: Path) -> Outcome:
 
 
 def _one_file_system(root: Path) -> Outcome:
-    """Temporaries are linked to their names, and what is in the way is renamed: neither leaves a file system."""
+    """Temporaries are linked to their names, and damage is renamed: neither leaves a file system."""
     parts = [root, *(root / name for name in ("blobs", "records", "refs", "trash", TEMPORARIES))]
     found = {part.name: part.lstat() for part in parts if os.path.lexists(part)}
     links = [name for name, each in found.items() if stat.S_ISLNK(each.st_mode) and name != root.name]
     if links or len({each.st_dev for each in found.values()}) > 1:
         told = f"{', '.join(links)} are links" if links else "parts of it are mounted from elsewhere"
-        return _told("one file system", "fail", f"{told}: move the store whole, without links or mounts inside")
+        return _told(
+            "one file system", "fail", f"{told}: move the store whole, without links or mounts inside"
+        )
     return _told("one file system", "pass", "all parts are in one")
 
 
@@ -89,9 +94,13 @@ def _kind(home: Path) -> Outcome:
         told = "a sync, and who is first of two, are as good as its server: prefer a local disk"
         return _told("file system", "warn", f"{kind}: {told}")
     if kind == "overlay":
-        return _told("file system", "warn", "overlay: it may go with its container; mount a volume for the store")
+        return _told(
+            "file system", "warn", "overlay: it may go with its container; mount a volume for the store"
+        )
     if kind not in _LOCAL:
-        return _told("file system", "warn", f"{kind}: not one that the store was tried on; what is tried below counts")
+        return _told(
+            "file system", "warn", f"{kind}: not one that the store was tried on; what is tried below counts"
+        )
     return _told("file system", "pass", kind)
 
 
@@ -154,7 +163,11 @@ def _sync(place: str) -> str:
     fsync(f"{place}/synced")
     fsync(place)
     with opened(place, os.O_DIRECTORY) as folder:
-        return "fsync and syncfs work" if syncfs(folder) else "fsync works; there is no syncfs, so a run syncs file by file"
+        return (
+            "fsync and syncfs work"
+            if syncfs(folder)
+            else "fsync works; there is no syncfs, so a run syncs file by file"
+        )
 
 
 def _skew(place: str) -> float:

@@ -114,8 +114,8 @@ class Repository:
             ) from None
         except PermissionError:
             raise BlobDamaged(
-                f"the blob {blob} in {self.storage} can't be read by this user; `headrace fsck --heal` gives it "
-                f"its mode back, or running the task that made it moves it aside and writes it again"
+                f"the blob {blob} in {self.storage} can't be read by this user; `headrace fsck --heal` gives "
+                f"it its mode back, or running the task that made it moves it aside and writes it again"
             ) from None
         if digest_bytes(data) != blob:
             raise BlobDamaged(
@@ -240,12 +240,13 @@ class Repository:
             return False
 
     def put(self, items: Mapping[str, bytes], stamp: str) -> set[str]:
-        """Create names as `Storage.put` does; a link or folder in a file's place is moved to the trash first."""
+        """Create names as `Storage.put` does; a link or folder in their place goes to the trash first."""
         try:
             return self.storage.put(items)
         except StoreUnwritable:
             obstructed = [name for name in items if self.storage.stat(name) is None]
-            if not any([self.discard(name, stamp) for name in obstructed]):
+            moved = [self.discard(name, stamp) for name in obstructed]
+            if not any(moved):
                 raise
             return self.storage.put(items)
 
@@ -309,8 +310,8 @@ def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
 
 def _damaged(name: str, error: Exception) -> RecordDamaged:
     damage = RecordDamaged(
-        f"the record {name} is damaged ({error}); running the task moves it to the trash, and finds or builds "
-        f"anew what it made"
+        f"the record {name} is damaged ({error}); running the task moves it to the trash, and finds or "
+        f"builds anew what it made"
     )
     damage.cause = str(error)
     return damage

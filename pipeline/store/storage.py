@@ -73,11 +73,11 @@ class Storage(Protocol):
         ...
 
     def move(self, name: str, to: str) -> bool:
-        """Give what stands under a name another name, in whose place it comes; say whether there was anything.
+        """Give what stands under a name another one, replacing what that had; say whether there was anything.
 
-        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with all
-        that it holds, where these stand in a name's place. For what is in the way and must not be lost: a power
-        cut may undo it.
+        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with
+        all that it holds, where these stand in a name's place. For what is in the way and must not be lost;
+        a power cut may undo it.
         """
         ...
 

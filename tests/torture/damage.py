@@ -1,4 +1,4 @@
-"""Damage to stores, by the ten thousand: each is found by `fsck --full`, and healed by runs or named as beyond it.
+"""Damage to stores: each is found by `fsck --full`, and healed by runs or named as beyond healing.
 
 `python -m tests.torture.damage --count 10000 --seed 1` says how many of each kind. What fails is an
 AssertionError that names the seed of its round.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -21,18 +20,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, and printed
 
+import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.session import Session
 from pipeline.commands import publish
 from pipeline.commands.asking import parse_task
 from pipeline.commands.inspecting import Inspected, inspect
 from pipeline.commands.remedy import commands
-from pipeline.release import signed
+from pipeline.release import configured, signed
 from pipeline.release.inspection import (
-    DAMAGED_GENERATION, DAMAGED_SIGNATURE, DAMAGED_VERDICT, LOST_BUNDLE, LOST_GENERATION, LOST_VERDICT,
+    DAMAGED_GENERATION,
+    DAMAGED_SIGNATURE,
+    DAMAGED_VERDICT,
+    LOST_BUNDLE,
+    LOST_GENERATION,
+    LOST_VERDICT,
 )  # fmt: skip
+from pipeline.release.registry import Registry
 from pipeline.store.inspection import (
-    ABSENT, DAMAGED_BLOB, DAMAGED_RECORD, LOST_BLOB, LOST_RECORD, MODE, STRAY, UNNAMED,
+    ABSENT,
+    DAMAGED_BLOB,
+    DAMAGED_RECORD,
+    LOST_BLOB,
+    LOST_RECORD,
+    MODE,
+    STRAY,
+    UNNAMED,
 )  # fmt: skip
 from pipeline.store.lineage import every
 from pipeline.store.local import LocalStorage
@@ -42,8 +55,6 @@ from tests import factory
 from tests.life import Life
 from tests.world import World
 
-BEYOND = (DAMAGED_GENERATION, LOST_GENERATION)
-"""What nothing but a copy of the store brings back."""
 _NAMED_AS = {
     "blobs": {DAMAGED_BLOB, LOST_BLOB, STRAY, MODE, UNNAMED},
     "records": {DAMAGED_RECORD, LOST_RECORD, STRAY, MODE, ABSENT},
@@ -127,7 +138,7 @@ SWAP = "swap"
 
 
 def damage(root: Path, folders: Sequence[str], count: int, draw: Random) -> list[Damage]:
-    """Damage so many names below some folders, each in one way; the last of a ref or verdict is not deleted."""
+    """Damage so many names, each in one way; the last generation or verdict does not vanish."""
     storage = LocalStorage(root)
     names = {each: list(storage.list(each)) for each in folders}
     last = {max(n for n in names[f] if n.rpartition("/")[0] == each.rpartition("/")[0])
@@ -141,7 +152,9 @@ def damage(root: Path, folders: Sequence[str], count: int, draw: Random) -> list
         if kind in ("delete", "link", "folder") and name in last:
             kind = "flip"  # as if it had never been written: no store can tell
         if kind == SWAP:
-            others = [n for n in left if n.partition("/")[0] == name.partition("/")[0] and _differ(root, n, name)]
+            others = [
+                n for n in left if n.partition("/")[0] == name.partition("/")[0] and _differ(root, n, name)
+            ]
             if not others:
                 continue
             other = draw.choice(others)
@@ -166,8 +179,8 @@ def _differ(root: Path, one: str, other: str) -> bool:
 def require_named(found: Inspected, done: Sequence[Damage], needed: Mapping[str, set[str]]) -> None:
     """Each damage is told of by its name, and nothing else is accused.
 
-    Of a blob that is gone nobody knows, if all that name it (`needed`) are damaged, too, and told of; and what
-    a signature is worth can't be said without what it signs.
+    Of a blob that is gone nobody knows, if all that name it (`needed`) are damaged, too, and told of; and
+    what a signature is worth can't be said without what it signs.
     """
     told: dict[str, set[str]] = {}
     for finding in found.findings:
@@ -213,7 +226,7 @@ def values(storage: LocalStorage) -> dict[str, str]:
 
 
 class Offline:
-    """A small pipeline of every pattern, its store as it should be, and a copy that is damaged again and again."""
+    """A small pipeline of every pattern, its store as it should be, and a copy that is damaged."""
 
     def __init__(self, folder: Path) -> None:
         self.world = World(folder / "world", LocalStorage(folder / "store"))
@@ -228,8 +241,6 @@ class Offline:
         self.answer = self.load()
 
     def load(self) -> object:
-        import pipeline
-
         self.session()
         return pipeline.load(self.life.task())
 
@@ -268,7 +279,11 @@ class Offline:
         self.session()
         after = full(self.storage)
         assert self.load() == self.answer
-        said = {f.name for f, r in zip(found.findings, found.remedies, strict=True) if "next build" in r.heals or "when something needs it" in r.heals}
+        said = {
+            f.name
+            for f, r in zip(found.findings, found.remedies, strict=True)
+            if "next build" in r.heals or "when something needs it" in r.heals
+        }
         left = [f for f in after.damage if f.name not in said]
         assert not left, left
         now = values(self.storage)
@@ -276,8 +291,6 @@ class Offline:
         return {finding.name for finding in after.damage}
 
     def _type(self, line: str) -> None:
-        import pipeline
-
         words = shlex.split(line)[5:]  # python -m luigi --module farm.tasks
         self.life.task()
         self.session()
@@ -316,9 +329,7 @@ class Online:
         made._take(shipped, folder)
         return made
 
-    def _registry(self) -> factory.Any:
-        from pipeline.release import configured
-
+    def _registry(self) -> Registry:
         self.world.session()
         return configured.registry()
 
@@ -336,7 +347,9 @@ class Online:
         self._heal(found)
         after = full(self.storage)
         counts = Counter(f"{each.kind} {each.folder}" for each in done)
-        said = {f.name: r.what_heals for f, r in zip(after.findings, after.remedies, strict=True) if f.is_damage}
+        said = {
+            f.name: r.what_heals for f, r in zip(after.findings, after.remedies, strict=True) if f.is_damage
+        }
         for name, heals in said.items():
             assert "from a copy of the store" in heals, (name, heals)
         assert signed.read(self.storage, self.now, self.trust).digest == self.now
@@ -353,8 +366,6 @@ class Online:
         for line in commands(found.makers):
             self.world.task(factory.SHIP)
             self.world.session()
-            import pipeline
-
             pipeline.run(parse_task(shlex.split(line)[5:], "run"))
         self.world.session()
 
@@ -370,7 +381,7 @@ def _is_of(each: Damage, said: dict[str, str]) -> bool:
 def campaign(
     folder: Path, count: int, seed: int, seconds: float | None = None, shipped: Path | None = None
 ) -> dict[str, int]:
-    """Damage, until there were so many of them, or for so long; how many of each kind, and what became of them.
+    """Damage until there were so many, or for so long; how many of each kind, and what became of them.
 
     Raises:
         AssertionError: one was not found, or not healed; the seed of the round is in it.
@@ -397,7 +408,7 @@ def _rounds(
         try:
             found = take(Random(seed + number), each)
         except BaseException:
-            print(f"the round of the seed {seed + number} failed", file=sys.stderr)
+            sys.stderr.write(f"the round of the seed {seed + number} failed\n")
             raise
         counts.update(found)
         counts["damages"] += found["healed"] + found["beyond healing"]
@@ -418,7 +429,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.disable(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         counts = campaign(Path(folder), asked.count, asked.seed, asked.seconds)
-    print(json.dumps({"seed": asked.seed, **counts}, indent=1))
+    sys.stdout.write(json.dumps({"seed": asked.seed, **counts}, indent=1) + "\n")
     return 0
 
 
