@@ -137,7 +137,7 @@ def clock(session: Session) -> Iterator[Outcome]:
 def keys() -> Iterator[Outcome]:
     """The key that signs releases, and those that readers here trust."""
     path, trusted = configured.release_key(), configured.trusted_keys()
-    signer, trust = None, None
+    signer = None
     if not path.exists():
         made = configured.makes_release_key()
         told = (
@@ -152,9 +152,9 @@ def keys() -> Iterator[Outcome]:
         else:
             yield _private(str(path), signer)
     if not trusted.exists():
-        yield _told(
-            "trusted keys", "warn", f"there are none at {trusted}: pin the public key of who releases"
-        )
+        is_made = not signer and configured.makes_release_key()
+        told = "the first release makes them" if is_made else "pin the public key of who releases"
+        yield _told("trusted keys", "pass" if is_made else "warn", f"there are none at {trusted}: {told}")
         return
     try:
         trust = Trust.load(trusted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pipeline.build import session as sessions
 from pipeline.commands import checkup
@@ -24,12 +23,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     found = dict(_all())
     told = [outcome for outcomes in found.values() for outcome in outcomes]
     if json:
-        fields = {about: [_fields(outcome) for outcome in outcomes] for about, outcomes in found.items()}
+        fields = {about: [outcome._asdict() for outcome in outcomes] for about, outcomes in found.items()}
         yield canonical_json(fields).decode().rstrip()
     else:
         for about, outcomes in found.items():
             yield about
-            yield from (f"  {_WORDS[each.status]:<5} {each.name}: {_why(each)}" for each in outcomes)
+            yield from (f"  {_WORDS[each.status]:<5} {each.name}: {each.why}" for each in outcomes)
     failed = [outcome.name for outcome in told if outcome.status == "fail"]
     if failed:
         raise MachineUnfit(f"{counted(len(failed), 'check')} failed: {', '.join(dict.fromkeys(failed))}")
@@ -46,12 +45,3 @@ def _all() -> Iterator[tuple[str, list[Outcome]]]:
             yield f"{name} {storage}", list(probe(storage.root))
     yield "keys", list(checkup.keys())
     yield "configuration", list(checkup.configuration())
-
-
-def _why(outcome: Outcome) -> str:
-    """What was found; a check's own words begin with its name."""
-    return outcome.why.removeprefix(f"{outcome.name} ").removeprefix("is ")
-
-
-def _fields(outcome: Outcome) -> dict[str, Any]:
-    return outcome._asdict()

@@ -41,9 +41,11 @@ def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
     yield from _walk_verdicts(aliases, verdicts)
     yield from _walk_generations(aliases, bundles, verdicts)
     for bundle in verdicts.keys() - bundles.keys():
-        yield Finding(
-            LOST_BUNDLE, signed.folder(bundle), "it was at the gate, and nobody signs it", bundles=(bundle,)
-        )
+        bundles[bundle] = []
+        why = "it was at the gate, and nobody signs it"
+        yield Finding(LOST_BUNDLE, signed.folder(bundle), why, bundles=(bundle,))
+    for bundle in bundles:
+        _need_files(survey, bundle)
 
 
 def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[str]]) -> Iterator[Finding]:
@@ -53,10 +55,7 @@ def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[st
             yield Finding(STRAY, name, "it lies where no signature would", "move")
             continue
         bundle = Digest(f"sha256:{place[1]}")
-        if bundle not in bundles:
-            bundles[bundle] = []
-            _need_files(survey, bundle)
-        bundles[bundle].append(name)
+        bundles.setdefault(bundle, []).append(name)
         why = _wrong_signature(survey.storage, trust, bundle, name)
         if why:
             yield Finding(DAMAGED_SIGNATURE, name, why, "move", (), (bundle,))

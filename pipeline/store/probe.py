@@ -23,11 +23,11 @@ _LOCAL = {"ext4", "ext3", "xfs", "btrfs", "zfs", "f2fs", "bcachefs"}
 _VOLATILE = {"tmpfs": "memory", "ramfs": "memory"}
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "lustre", "virtiofs"}
 _MOUNTS = "/proc/self/mountinfo"
-_SPACE = Check("free space in MB", low=1000, severity="warn")
-_SPACE_LEFT = Check("free space in MB", low=50)
-_INODES = Check("free inodes", low=20_000, severity="warn")
-_INODES_LEFT = Check("free inodes", low=500)
-_SKEW = Check("seconds between the clock and the time that a new file gets", low=-2, high=2)
+_SPACE = (Check("space", low=50), Check("space", low=1000, severity="warn"))
+"""Free megabytes: what must be, and what should."""
+_INODES = (Check("inodes", low=500), Check("inodes", low=20_000, severity="warn"))
+_SKEW = Check("clock", low=-2, high=2)
+"""Seconds between the clock and the time that a new file gets."""
 
 
 def probe(root: Path) -> Iterator[Outcome]:
@@ -51,7 +51,7 @@ def probe(root: Path) -> Iterator[Outcome]:
         yield _tried(
             "syncing", lambda: _sync(place), "nothing that is stored would survive a power cut: see the disk"
         )
-        yield _SKEW.apply(_skew(place))
+        yield _clock(_skew(place))
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -123,15 +123,19 @@ def _mounted(home: Path) -> str:
 
 def _room(home: Path) -> Iterator[Outcome]:
     found = os.statvfs(home)
-    yield _stricter(_SPACE_LEFT, _SPACE, found.f_bavail * found.f_frsize / 1e6)
+    megabytes = found.f_bavail * found.f_frsize / 1e6
+    yield _stricter(_SPACE, megabytes, f"{megabytes:.0f} MB are free")
     if found.f_files:  # else it has as many as it needs
-        yield _stricter(_INODES_LEFT, _INODES, float(found.f_favail))
+        yield _stricter(_INODES, float(found.f_favail), f"{found.f_favail} more files can be made")
 
 
-def _stricter(must: Check, should: Check, number: float) -> Outcome:
-    """What must hold, and else what should."""
-    found = must.apply(number)
-    return found if found.status == "fail" else should.apply(number)
+def _stricter(checks: tuple[Check, Check], number: float, told: str) -> Outcome:
+    """What must hold, and else what should, in words."""
+    must, should = (check.apply(number) for check in checks)
+    found = must if must.status == "fail" else should
+    if found.status == "pass":
+        return found._replace(why=told)
+    return found._replace(why=f"{told}, expected {found.bound}: `cache/` and `trash/` in the store may go")
 
 
 def _tried(name: str, trial: Callable[[], str], advice: str) -> Outcome:
@@ -168,6 +172,14 @@ def _sync(place: str) -> str:
             if syncfs(folder)
             else "fsync works; there is no syncfs, so a run syncs file by file"
         )
+
+
+def _clock(seconds: float) -> Outcome:
+    found = _SKEW.apply(seconds)
+    told = "a new file is stamped with this machine's time"
+    if found.status == "fail":
+        told = f"a new file is stamped {seconds:+.0f} s off this machine's time: set both by NTP"
+    return found._replace(why=told)
 
 
 def _skew(place: str) -> float:

@@ -45,7 +45,6 @@ from pipeline.store.inspection import (
     LOST_RECORD,
     MODE,
     STRAY,
-    UNNAMED,
 )  # fmt: skip
 from pipeline.store.lineage import every
 from pipeline.store.local import LocalStorage
@@ -56,7 +55,7 @@ from tests.life import Life
 from tests.world import World
 
 _NAMED_AS = {
-    "blobs": {DAMAGED_BLOB, LOST_BLOB, STRAY, MODE, UNNAMED},
+    "blobs": {DAMAGED_BLOB, LOST_BLOB, STRAY, MODE},
     "records": {DAMAGED_RECORD, LOST_RECORD, STRAY, MODE, ABSENT},
     "bundles": {DAMAGED_SIGNATURE, LOST_BUNDLE, STRAY, MODE},
     "verdicts": {DAMAGED_VERDICT, LOST_VERDICT, STRAY, MODE},
@@ -389,9 +388,11 @@ def campaign(
     began, counts, number = time.monotonic(), Counter[str](), 0
     make = (lambda: Online.of(shipped, folder / "online")) if shipped else (lambda: Online(folder / "online"))
     with closing(Offline(folder / "offline")) as offline:
-        number = _rounds(offline.round, count * 3 // 4, 60, seed, seconds and began + seconds * 3 / 4, counts)
+        number = _rounds(
+            offline.round, count * 9 // 10, 60, seed, seconds and began + seconds * 3 / 4, counts
+        )
     with closing(make()) as online:
-        _rounds(online.round, count, 12, seed + number, seconds and began + seconds, counts)
+        _rounds(online.round, count, 20, seed + number, seconds and began + seconds, counts)
     return dict(sorted(counts.items()))
 
 
