@@ -169,8 +169,10 @@ class StorageSuite:
 
     def test_what_is_moved_is_there_and_no_longer_here(self, storage: Storage) -> None:
         storage.put({"a/x": b"moved", "trash/x": b"replaced"})
-        assert storage.move("a/x", "trash/x")
-        assert not storage.move("a/x", "trash/y")
+        storage.move("a/x", "trash/x")
+        with pytest.raises(FileNotFoundError) as caught:
+            storage.move("a/x", "trash/y")
+        assert caught.value.filename == "a/x"
         assert [*storage.list("")] == ["trash/x"]
         assert storage.read("trash/x") == b"moved"
         assert storage.put({"a/x": b"again"}) == {"a/x"}

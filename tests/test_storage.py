@@ -109,8 +109,8 @@ def test_a_link_or_a_folder_in_the_place_of_a_name_can_be_moved(
     storage.put({"a/x": b"", "b/folder/file": b"below"})
     (storage.root / "a/link").symlink_to(secret)
 
-    assert storage.move("a/link", "trash/link")
-    assert storage.move("b/folder", "trash/folder")
+    storage.move("a/link", "trash/link")
+    storage.move("b/folder", "trash/folder")
 
     assert storage.put({"a/link": b"", "b/folder": b""}) == {"a/link", "b/folder"}
     assert (storage.root / "trash/link").is_symlink()

@@ -127,20 +127,6 @@ class LocalStorage:
             finally:
                 remove([temporary])
 
-    def move(self, name: str, to: str) -> bool:
-        """See `Storage.move`."""
-        check_name(name)
-        check_name(to)
-        with self._writing([name]):
-            if not os.path.lexists(self._path(name)):
-                return False
-            try:
-                self._place(os.rename, self._path(name), to)
-            except FileNotFoundError:  # somebody else moved it meanwhile
-                return False
-            self._remove_empty_folders(name)
-        return True
-
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
         check_name(name)
@@ -164,6 +150,21 @@ class LocalStorage:
                 with suppress(FileNotFoundError, NotADirectoryError):
                     os.unlink(self._path(name))
                     self._remove_empty_folders(name)
+
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        if os.path.lexists(self._path(name)):
+            with self._writing([to]):
+                try:
+                    self._place(os.replace, self._path(name), to)
+                    self._remove_empty_folders(name)
+                    return
+                except FileNotFoundError:
+                    if os.path.lexists(self._path(name)):
+                        raise
+        raise missing(name)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

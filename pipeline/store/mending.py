@@ -53,4 +53,4 @@ def _unmake(repository: Repository, name: str, stamp: str) -> bool:
 def _move(storage: Storage, name: str, stamp: str) -> bool:
     if isinstance(storage, LocalStorage):
         return foreign.set_aside(str(storage.root), name, stamp)
-    return storage.move(name, f"trash/{stamp}/{name}")
+    return Repository(storage).discard(name, stamp)

@@ -139,7 +139,11 @@ class Repository:
 
     def discard(self, name: str, stamp: str) -> bool:
         """Move what stands under a name to the trash, whatever it is; whether there was anything."""
-        return self.storage.move(name, f"trash/{stamp}/{name}")
+        try:
+            self.storage.move(name, f"trash/{stamp}/{name}")
+        except FileNotFoundError:
+            return False
+        return True
 
     def record(self, task: str, key: Digest) -> Record | None:
         """The newest attempt of an action, or None where it was never made."""

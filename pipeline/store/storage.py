@@ -72,15 +72,6 @@ class Storage(Protocol):
         """
         ...
 
-    def move(self, name: str, to: str) -> bool:
-        """Give what stands under a name another one, replacing what that had; say whether there was anything.
-
-        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with
-        all that it holds, where these stand in a name's place. For what is in the way and must not be lost;
-        a power cut may undo it.
-        """
-        ...
-
     def stat(self, name: str) -> int | None:
         """Return the size in bytes, or None when there is no such name."""
         ...
@@ -96,6 +87,15 @@ class Storage(Protocol):
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove the names; those that do not exist are fine. A power cut may bring them back."""
+        ...
+
+    def move(self, name: str, to: str) -> None:
+        """Give what stands under a name another name, whether that exists or not; that nobody else writes.
+
+        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with
+        all that it holds, where these stand in a name's place. For a moment both names may be there, never
+        neither. A power cut may undo it. Raises FileNotFoundError like `read`.
+        """
         ...
 
 
@@ -177,16 +177,6 @@ class MemoryStorage:
         with self._lock:
             self._blobs[name] = bytes(data)
 
-    def move(self, name: str, to: str) -> bool:
-        """See `Storage.move`."""
-        check_name(name)
-        check_name(to)
-        with self._lock:
-            if name not in self._blobs:
-                return False
-            self._blobs[to] = self._blobs.pop(name)
-        return True
-
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
         check_name(name)
@@ -208,3 +198,12 @@ class MemoryStorage:
         with self._lock:
             for name in doomed:
                 self._blobs.pop(name, None)
+
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        with self._lock:
+            if name not in self._blobs:
+                raise missing(name)
+            self._blobs[to] = self._blobs.pop(name)
