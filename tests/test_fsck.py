@@ -14,7 +14,8 @@ from pipeline import cli
 from pipeline.store import foreign, inspection
 from pipeline.store.inspection import Need
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Record, Repository, blob_name
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, digest_bytes
 from tests.conftest import Ask

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
-from pipeline.store import repository
+from pipeline.store import record as records
 from pipeline.store.lineage import Lineage, find
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Draft, Record, Repository, blob_name, record_folder
+from pipeline.store.record import Record, record_folder
+from pipeline.store.repository import Draft, Repository, blob_name
 from pipeline.store.storage import MemoryStorage, Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, digest_value, parse_json
 
@@ -229,7 +230,7 @@ def test_without_its_seal_a_changed_record_would_be_believed(monkeypatch: pytest
     name = f"{record_folder('Step', KEY)}/1"
     body = {**parse_json(storage.read(name)), "seconds": 9.5}
     storage.replace(name, canonical_json(body))
-    monkeypatch.setattr(repository, "_seal", lambda found: body["seal"])
+    monkeypatch.setattr(records, "_seal", lambda found: body["seal"])
 
     found = Repository(storage).record("Step", KEY)
 

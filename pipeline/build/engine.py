@@ -23,7 +23,8 @@ from pipeline.build.progress import Progress
 from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
 from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
-from pipeline.store.repository import Commit, Draft, record_folder
+from pipeline.store.record import record_folder
+from pipeline.store.repository import Commit, Draft
 from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pipeline.build.outcome import WORDS
 from pipeline.build.progress import CLEARED
 from pipeline.build.session import Session
 from pipeline.errors import HeadraceError, StoreUnwritable
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
 

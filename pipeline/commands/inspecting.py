@@ -21,7 +21,7 @@ from pipeline.store import foreign, inspection, mending
 from pipeline.store.inspection import ABSENT, DAMAGED_RECORD, LOST_RECORD, Finding, Survey
 from pipeline.store.lineage import ON_THE_WAY, Lineage, Orphan
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import RECORD_PLACE, Record, record_folder
+from pipeline.store.record import RECORD_PLACE, Record, record_folder
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest
 

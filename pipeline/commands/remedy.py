@@ -23,7 +23,8 @@ from pipeline.store.inspection import (
     Finding,
 )
 from pipeline.store.lineage import Lineage
-from pipeline.store.repository import RECORD_PLACE, Record, blob_name
+from pipeline.store.record import RECORD_PLACE, Record
+from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest
 
 _FROM_COPY = "beyond healing: restore the file from a copy of the store"

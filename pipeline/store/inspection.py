@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pipeline.errors import RecordDamaged
-from pipeline.store.repository import RECORD_PLACE, Record, Repository, blob_name
+from pipeline.store.record import RECORD_PLACE, Record
+from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest
 

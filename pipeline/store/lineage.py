@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 
 ON_THE_WAY = ("summarize", "merge", "fold")
 """The steps that make no value of a task, but what its values are made from."""

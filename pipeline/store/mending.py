@@ -6,7 +6,8 @@ from pipeline.errors import RecordDamaged
 from pipeline.store import foreign
 from pipeline.store.inspection import DAMAGED_BLOB, Finding, Survey, wrong
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import RECORD_PLACE, Repository
+from pipeline.store.record import RECORD_PLACE
+from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest
 

@@ -7,43 +7,17 @@ before it. Nothing here knows a task or a value: a record's recipe is data.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
+from pipeline.store.record import Record, damaged, parse_record, record_folder, record_of, sealed
 from pipeline.store.storage import Storage
-from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.digest import Digest, canonical_json, digest_bytes
 
 log = logging.getLogger("headrace")
 
 FORMAT = b"headrace store 1\n"
-RECORD_FORMAT = 2
-RECORD_PLACE = re.compile(r"records/([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
-"""Where a record lies: its task, its key and its attempt."""
-
-
-class Record(NamedTuple):
-    """What happened: one action, what it read and what came of it."""
-
-    key: Digest
-    attempt: int
-    body: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"Record({self.key}, {self.attempt})"  # a body may be long
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The action, part by part."""
-        recipe: Mapping[str, Any] = self.body["recipe"]
-        return recipe
-
-    @property
-    def outputs(self) -> Mapping[str, Mapping[str, Any]]:
-        """`value`, and `rejected` where rows went to quarantine: digest, blob, size, codec, rows."""
-        outputs: Mapping[str, Mapping[str, Any]] = self.body["outputs"]
-        return outputs
 
 
 class Draft(NamedTuple):
@@ -69,16 +43,6 @@ class Commit(NamedTuple):
 def blob_name(blob: Digest) -> str:
     """Where a blob lies: `sha256sum` of the file is its name."""
     return f"blobs/sha256/{blob.hex[:2]}/{blob.hex[2:]}"
-
-
-def record_folder(task: str, key: Digest) -> str:
-    """Where the attempts of an action lie."""
-    return f"records/{task}/{key.hex[:2]}/{key.hex}"
-
-
-def record_name(record: Record) -> str:
-    """Where a record lies."""
-    return f"{record_folder(record.recipe['task'], record.key)}/{record.attempt}"
 
 
 class Repository:
@@ -150,7 +114,7 @@ class Repository:
         folder, newest, attempt = record_folder(task, key), None, 1
         while True:
             try:
-                newest = self._read(key, attempt, f"{folder}/{attempt}")
+                newest = self.read_record(f"{folder}/{attempt}")
             except FileNotFoundError:
                 return newest
             attempt += 1
@@ -176,19 +140,10 @@ class Repository:
 
     def read_record(self, name: str) -> Record:
         """A record in its place, whichever that is."""
-        found = RECORD_PLACE.fullmatch(name)
-        if found is None:
-            raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
-        record = self._read(Digest(f"sha256:{found[2]}"), int(found[3]), name)
-        if record_name(record) != name:
-            raise _damaged(name, ValueError(f"its place would be {record_name(record)}"))
-        return record
-
-    def _read(self, key: Digest, attempt: int, name: str) -> Record:
         try:
-            return _parse_record(self.storage.read(name), key, attempt, name)
+            return parse_record(name, self.storage.read(name))
         except PermissionError as error:
-            raise _damaged(name, error) from None
+            raise damaged(name, error) from None
 
     def tasks(self) -> list[str]:
         """The families that have records."""
@@ -211,9 +166,9 @@ class Repository:
             created = self.put(items, drafts[0].body["run"])
             for n, name in names.items():
                 if name in created:
-                    record = _record(bodies[n], drafts[n].key, attempts[n], name)
+                    record = record_of(bodies[n], drafts[n].key, attempts[n], name)
                 else:
-                    record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
+                    record = self.read_record(name)
                 if _differs(record, drafts[n]):
                     differing.add(n)
                 if name in created or self._stands(record):
@@ -264,58 +219,9 @@ def _folder(draft: Draft) -> str:
 
 
 def _body(draft: Draft, attempt: int) -> dict[str, Any]:
-    body = {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
-    return {**body, "seal": _seal(body)}
-
-
-def _seal(body: Mapping[str, Any]) -> Digest:
-    """What holds all of a record together: its key is that of the recipe alone."""
-    return digest_bytes(canonical_json(body))
+    return sealed({"key": draft.key, "attempt": attempt, **draft.body})
 
 
 def _differs(record: Record, draft: Draft) -> bool:
     theirs, ours = record.outputs["value"]["digest"], draft.body["outputs"]["value"]["digest"]
     return bool(theirs != ours)
-
-
-_FIELDS = {
-    "format", "key", "attempt", "recipe", "outputs", "rows", "reason", "environment", "run",
-    "started_at", "seconds", "seal",
-}  # fmt: skip
-_RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
-
-
-def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
-    try:
-        body = parse_json(data)
-    except ValueError as error:
-        raise _damaged(name, error) from None
-    return _record(body, key, attempt, name)
-
-
-def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
-    try:
-        if not isinstance(body, dict) or set(body) != _FIELDS:
-            raise ValueError("its fields are not those of a record")
-        if (body["format"], body["key"], body["attempt"]) != (RECORD_FORMAT, key, attempt):
-            raise ValueError("it names another format, key or attempt than its place does")
-        if set(body["recipe"]) != _RECIPE or not isinstance(body["recipe"]["inputs"], dict):
-            raise ValueError("its recipe's fields are not those of an action")
-        for out in body["outputs"].values():
-            Digest(out["digest"]), Digest(out["blob"]), int(out["size_bytes"]), str(out["codec"])
-        if "value" not in body["outputs"]:
-            raise ValueError("it has no value")
-        if body["seal"] != _seal({name: part for name, part in body.items() if name != "seal"}):
-            raise ValueError("its seal is not that of its contents")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(name, error) from None
-    return Record(key, attempt, body)
-
-
-def _damaged(name: str, error: Exception) -> RecordDamaged:
-    damage = RecordDamaged(
-        f"the record {name} is damaged ({error}); running the task moves it to the trash, and finds or "
-        f"builds anew what it made"
-    )
-    damage.cause = str(error)
-    return damage

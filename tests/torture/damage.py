@@ -48,7 +48,8 @@ from pipeline.store.inspection import (
 )  # fmt: skip
 from pipeline.store.lineage import every
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Repository, blob_name, record_name
+from pipeline.store.record import record_name
+from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest, parse_json
 from tests import factory
 from tests.life import Life
