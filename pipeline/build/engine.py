@@ -8,7 +8,8 @@ is durable.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,15 @@ from pipeline.build.outcome import How, Outcome, State
 from pipeline.build.progress import Progress
 from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
-from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
+from pipeline.errors import (
+    BlobDamaged,
+    BlobMissing,
+    HeadraceError,
+    MissingData,
+    RecordDamaged,
+    StoreError,
+    TaskError,
+)
 from pipeline.store.record import record_folder
 from pipeline.store.repository import Commit, Draft
 from pipeline.values.digest import Digest, digest_bytes
@@ -113,7 +122,7 @@ class Engine(Finder):
         """Each action's outcome; partitions that another run builds meanwhile are waited for."""
         outcomes: dict[str, Outcome] = {}
         places: list[tuple[str, str]] = []
-        wanted: list[Work] = []
+        wanted: deque[Work] = deque()
         for work in works:  # of what is found, only its place is kept
             places.append((work.action.step, work.action.partition))
             if not self._found(work, outcomes) and self._only in (None, work.action.key):
@@ -161,9 +170,9 @@ class Engine(Finder):
             outcomes[work.action.partition] = outcome
         return outcome is not None
 
-    def _try(self, wanted: Sequence[Work], outcomes: dict[str, Outcome], progress: Progress) -> list[Work]:
+    def _try(self, wanted: deque[Work], outcomes: dict[str, Outcome], progress: Progress) -> deque[Work]:
         """Build what nobody else is at; what others are at comes back."""
-        others: list[Work] = []
+        others: deque[Work] = deque()
         orders = self._orders(wanted, others, outcomes, progress)
         try:
             with closing(self.session.makers().make(orders, len(wanted))) as made:
@@ -179,10 +188,11 @@ class Engine(Finder):
         return others
 
     def _orders(
-        self, wanted: Sequence[Work], others: list[Work], outcomes: dict[str, Outcome], progress: Progress
+        self, wanted: deque[Work], others: deque[Work], outcomes: dict[str, Outcome], progress: Progress
     ) -> Iterator[Order]:
-        """What is to be built, each claimed just before it begins."""
-        for work in wanted:
+        """What is to be built, each claimed just before it begins; there is only one of it from then on."""
+        while wanted:
+            work = wanted.popleft()
             if not self._claims.take(work.action.key):
                 if not self._found(work, outcomes):
                     others.append(work)
@@ -219,7 +229,7 @@ class Engine(Finder):
 
     def _fail(self, begun: _Begun, failed: Failed, outcomes: dict[str, Outcome]) -> None:
         error, action = failed.error, begun.work.action
-        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged):
+        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged | BlobMissing):
             raise error  # no partition's own trouble: the next one would fail alike
         outcomes[action.partition] = self._failed(action.step, action.partition, error, failed.told)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)
@@ -274,6 +284,7 @@ class Engine(Finder):
             group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
+            self.history.save()
         self._claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 

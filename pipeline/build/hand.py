@@ -16,14 +16,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Self
 
+from pipeline.build.interruption import SIGNALS
 from pipeline.build.maker import READY, Unfit
 from pipeline.build.making import Order, Result
 
 _BEGIN = "import sys; line, *sys.path = sys.argv[1:]; from pipeline.build.maker import main; main(int(line))"
 _ENDS_S = 5.0
 """A process that has closed its line is over after so long, or is ended."""
-_OURS = (signal.SIGINT, signal.SIGTERM)
-"""Signals that are for the run: whoever builds for it is ended by it."""
 
 
 class Hand:
@@ -91,8 +90,8 @@ class Hand:
 
 @contextlib.contextmanager
 def _held() -> Iterator[None]:
-    """Keep signals back: a process that is begun meanwhile never gets them, from its first moment on."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+    """Keep signals back: a process that is begun meanwhile has time to say that they are not for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from pipeline.build.rebuild import Restorer
 from pipeline.build.session import Session
 from pipeline.build.upstream import upstream_first
 from pipeline.clock import stopwatch
-from pipeline.errors import NotReproducible, StoreError
+from pipeline.errors import BlobMissing, NotReproducible
 
 if TYPE_CHECKING:
     from pipeline.build.task import Stage
@@ -21,18 +21,21 @@ log = logging.getLogger("headrace")
 
 
 def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome:
-    """One partition's value, built again, and nothing else of its stage."""
+    """One partition's value, built again, and nothing else of its stage.
+
+    BlobMissing where it can't be: the trouble of what reads it, and of no other partition.
+    """
     log.warning("%s %s: its blob is lost or damaged; building it again", task.task_family, label)
     began = stopwatch()
     engine = _build_again(session, task, outcome)
-    if engine.healed is None:
+    if engine.healed is None and not engine.report.failures:
         _restore(session, task)
         engine = _build_again(session, task, outcome)
-    healed = engine.healed or Outcome(State.UNKNOWN, cause="what it was made from has changed")
+    healed = engine.healed or _not_healed(engine)
     healing = f"{task.task_id}-{label}"
     run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)
     if healed.state is not State.DONE:
-        raise StoreError(f"{task.task_family} {label} is lost and can't be built: {healed.cause}")
+        raise BlobMissing(f"{task.task_family} {label} is lost and can't be built: {healed.cause}")
     if healed.digest != outcome.digest:
         raise NotReproducible(
             f"{task.task_family} {label} was lost, and building it again made another value; "
@@ -57,6 +60,13 @@ def _restore(session: Session, task: Stage) -> None:
     session = session.aside()
     for stage in upstream_first(task):
         stage.bring_up_to_date(session, Restorer(session, stage.task_family, stage is task, remembers=False))
+
+
+def _not_healed(engine: Engine) -> Outcome:
+    """What became of the value instead: its build failed, or was not reached."""
+    for told in engine.report.failures:
+        return Outcome(State.FAILED, cause=told["cause"])
+    return Outcome(State.UNKNOWN, cause="what it was made from has changed")
 
 
 def _settle_inputs(session: Session, task: Stage) -> None:

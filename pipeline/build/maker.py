@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from luigi.configuration import get_config
 
 from pipeline import errors
-from pipeline.build import configuration, failure
+from pipeline.build import configuration, failure, interruption
 from pipeline.build import session as sessions
 from pipeline.build.making import Failed, Result, produce
 from pipeline.errors import HeadraceError, TaskError
@@ -45,6 +45,7 @@ class Unfit(NamedTuple):
 
 def main(line: int) -> None:
     """Build for the run at the other end of a socket."""
+    interruption.leave_to_the_run()
     connection = Connection(line)
     heard: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, heard), daemon=True).start()
