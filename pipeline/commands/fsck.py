@@ -98,7 +98,7 @@ def _text(found: Inspected, how: str, stamp: str) -> Iterator[str]:
         yield f"  and {len(told) - _SHOWN} more (--json lists all)"
     if stamp and any(found.mended):
         yield f"  moved or mended {sum(found.mended)}; what was moved lies in {survey.storage}/trash/{stamp}"
-    yield from _to_run(found)
+    yield from _to_run(found, is_healed=bool(stamp))
     notes = len(found.findings) - len(found.damage)
     told_of = f"; {counted(notes, 'note')}" if notes else ""
     yield f"  {found.counts() or 'sound'}{told_of}"
@@ -114,10 +114,10 @@ def _finding(finding: Finding, remedy: Remedy) -> Iterator[str]:
     yield f"      heals     {_plain(remedy.what_heals)}"
 
 
-def _to_run(found: Inspected) -> Iterator[str]:
+def _to_run(found: Inspected, is_healed: bool) -> Iterator[str]:
     lines = commands(found.makers)
     if lines:
-        yield "  what is lost is built again by:"
+        yield f"  what is lost is built again{'' if is_healed else ', after --heal,'} by:"
         yield from (f"      {_plain(line)}" for line in lines[:_SHOWN])
         if len(lines) > _SHOWN:
             yield f"      and {len(lines) - _SHOWN} more (--json lists all)"

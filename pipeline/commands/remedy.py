@@ -37,7 +37,7 @@ _TEXTS = {
     UNNAMED: "gc removes it, if no run is about to write its record",
     TEMPORARY: "fsck --heal moves it to the trash",
 }
-_OLDER = "where code and inputs are those of then: it is an older version, and nothing else asks for it"
+_OLDER = "where code and inputs are those of then: another version was built later"
 _OLDER_BUNDLE = "where that makes this bundle still; else restore the file from a copy of the store"
 _UNREAD = "its task, when something needs it: no value that was made from it is there"
 
@@ -99,7 +99,7 @@ class Remedies:
             return self._of_bundles(finding)
         if finding.kind in _TEXTS:
             return Remedy(heals=_TEXTS[finding.kind])
-        if finding.kind in (DAMAGED_RECORD, ABSENT):
+        if finding.kind in (DAMAGED_RECORD, ABSENT) or self._build(finding):
             return self._of_record(finding)
         valued = [record for record in finding.records if _is_value(record, finding)]
         if not finding.records and finding.kind == DAMAGED_BLOB:
@@ -115,9 +115,7 @@ class Remedies:
 
     def _of_record(self, finding: Finding) -> Remedy:
         """Of a record that can't be read, runs and its neighbours tell what it was of."""
-        place = RECORD_PLACE.fullmatch(finding.name)
-        task, key = (place[1], f"sha256:{place[2]}") if place else ("", "")
-        build = self._builds.get(key)
+        task, build = finding.name.split("/")[1], self._build(finding)
         if build is None:
             return Remedy([task], [], f"running {task} finds it missing, and makes it again")
         label = action_label(task, build["step"], build["partition"])
@@ -127,6 +125,11 @@ class Remedies:
             return Remedy([label], reaches, "", [(task, build["parameters"], build["partition"])])
         heals = "" if readers else f"running {task} finds it missing, and makes it again"
         return Remedy([label], reaches, heals, readers)
+
+    def _build(self, finding: Finding) -> Mapping[str, Any] | None:
+        """What a run tells of the record that a finding is of."""
+        place = RECORD_PLACE.fullmatch(finding.name)
+        return self._builds.get(f"sha256:{place[2]}") if place else None
 
     def _of_bundles(self, finding: Finding) -> Remedy:
         released = [self._released[bundle] for bundle in finding.bundles if bundle in self._released]
