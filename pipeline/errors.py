@@ -67,6 +67,18 @@ class MachineUnfit(HeadraceError):
     exit_code = 37
 
 
+class StoreUnreachable(StoreError):
+    """The server of a store gives no usable answer."""
+
+
+class StoreForbidden(StoreError):
+    """The server of a store lets these credentials, or none, read nothing."""
+
+
+class BucketMissing(StoreError):
+    """There is no bucket of the name that a store's address gives."""
+
+
 class RecordDamaged(StoreError):
     """A record does not read as the canonical JSON that was written; `cause` says in what."""
 

@@ -13,9 +13,10 @@ from importlib import metadata
 from pipeline.build import configuration as settings
 from pipeline.build import ledger
 from pipeline.build.session import Session
-from pipeline.errors import ConfigurationError, HeadraceError
+from pipeline.errors import ConfigurationError, HeadraceError, StoreError
 from pipeline.release import configured
 from pipeline.release.signing import Signer, Trust
+from pipeline.store.storage import Storage
 from pipeline.values.check import Outcome, Status
 from pipeline.values.digest import Digest, parse_json
 
@@ -132,6 +133,16 @@ def clock(session: Session) -> Iterator[Outcome]:
         yield _told("clock", "fail", told)
     else:
         yield _told("clock", "pass", f"{now:%Y-%m-%d %H:%M:%S} UTC, after the newest run")
+
+
+def server(storage: Storage) -> Iterator[Outcome]:
+    """Whether a store that is no folder answers; that it creates a name once, its first write tries."""
+    try:
+        storage.stat("format")
+    except StoreError as error:
+        yield _told("server", "fail", str(error))
+    else:
+        yield _told("server", "pass", "it answers, and lets these credentials read")
 
 
 def keys() -> Iterator[Outcome]:

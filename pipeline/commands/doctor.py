@@ -41,7 +41,7 @@ def _all() -> Iterator[tuple[str, list[Outcome]]]:
     session, online = sessions.current(), configured.online()
     yield "this machine", [*checkup.versions(), *checkup.environments(session), *checkup.clock(session)]
     for name, storage in (("offline store", session.storage), ("online store", online)):
-        if isinstance(storage, LocalStorage):
-            yield f"{name} {storage}", list(probe(storage.root))
+        found = probe(storage.root) if isinstance(storage, LocalStorage) else checkup.server(storage)
+        yield f"{name} {storage}", list(found)
     yield "keys", list(checkup.keys())
     yield "configuration", list(checkup.configuration())

@@ -15,7 +15,7 @@ from pipeline.commands.remedy import Remedy, commands
 from pipeline.errors import ConfigurationError, StoreDamaged
 from pipeline.release import configured
 from pipeline.store.inspection import Finding
-from pipeline.store.local import LocalStorage
+from pipeline.store.remote import open_storage
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
 
@@ -77,12 +77,11 @@ def _chosen(share: float, seed: str) -> Callable[[str], bool]:
 def _stores(named: str | None) -> list[Storage]:
     if named is None:
         return [sessions.current().storage, configured.online()]
-    root = Path(named).expanduser()
-    if not root.is_dir():
+    if "://" not in named and not Path(named).expanduser().is_dir():
         raise ConfigurationError(
             f"there is no store at {named}: name its folder, or none for those configured"
         )
-    return [LocalStorage(root)]
+    return [open_storage(named)]
 
 
 def _text(found: Inspected, how: str, stamp: str) -> Iterator[str]:
