@@ -9,7 +9,6 @@ from random import Random  # noqa: TID251 - seeded
 
 import pytest
 
-from pipeline.errors import MissingData
 from pipeline.store import inspection
 from pipeline.store.inspection import Need
 from pipeline.store.storage import Storage
@@ -69,13 +68,3 @@ def test_an_inspection_that_reads_no_bytes_is_noticed(
 
     with pytest.raises(AssertionError, match="was not found"):
         offline.round(Random(SEED), 60)
-
-
-def test_a_store_that_is_only_moved_aside_and_not_built_again_is_noticed(
-    offline: Offline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The guard itself: the commands that fsck names are needed."""
-    monkeypatch.setattr(damage, "commands", lambda makers: [])
-
-    with pytest.raises((AssertionError, MissingData)):
-        offline.round(Random(SEED + 1), 60)

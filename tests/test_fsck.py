@@ -107,9 +107,9 @@ def test_a_sample_reads_a_share_that_its_seed_draws(shop: World, told: Any, ask:
     assert 0 < len(first) < sum(1 for _ in shop.storage.list("blobs"))
 
 
-@pytest.mark.parametrize("share", ["5", "x%", "-1%", "101%", "nan%"])
-def test_what_is_no_share_is_refused(ask: Ask, share: str) -> None:
-    assert "such as 5%" in ask("fsck", f"--sample={share}", expect=40)
+def test_what_is_no_share_is_refused(ask: Ask) -> None:
+    for share in ("5", "x%", "-1%", "101%", "nan%"):
+        assert "such as 5%" in ask("fsck", f"--sample={share}", expect=40)
 
 
 def test_sizes_are_seen_at_a_glance(shop: World, told: Any) -> None:
