@@ -18,10 +18,9 @@ from pipeline.store.record import Record
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, digest_bytes
-from tests.conftest import Ask
 from tests.sales import DATES, MODEL, land
 from tests.torture.damage import _write as overwrite
-from tests.world import World
+from tests.world import Ask, World
 
 DAMAGED = 36
 

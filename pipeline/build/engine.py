@@ -64,6 +64,7 @@ class Report:
     """One action that made two values: the run ends non-zero."""
     warnings: list[str] = field(default_factory=list)
     """Damage that was healed."""
+    effects: list[dict[str, Any]] = field(default_factory=list)  # what was done outside the store, and why
 
     def forgive(self, action: Action) -> None:
         """Forget an earlier failure, now that there is a value: the file was dropped again meanwhile."""
@@ -147,16 +148,17 @@ class Engine(Finder):
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Have the effect; where it can't be had, the partition failed, though its value is made.
+        """Have the effect, if it is due; where it can't be had, the partition failed, though it has a value.
 
         Making a lost value again is no reason for an effect.
         """
-        if self._only is not None:
+        if self._only is not None or not (reason := due()):
             return outcome
         try:
             effect()
         except HeadraceError as error:
             return self._failed(step, label, error, failure.fields(error))
+        self.report.effects.append({"task": self.task, "step": step, "partition": label, "reason": [reason]})
         return outcome
 
     def _note_failed(self, places: Iterable[tuple[str, str]], outcomes: Mapping[str, Outcome]) -> None:
@@ -297,13 +299,8 @@ class Engine(Finder):
         outcomes[action.partition] = done(commit.record, How.BUILT)
         self.report.builds.append(
             {
-                "task": self.task,
-                "step": action.step,
-                "partition": action.partition,
-                "parameters": dict(action.parameters),
-                "reason": draft.body["reason"],
-                "seconds": draft.body["seconds"],
-                "rows": draft.body["rows"],
+                **{part: draft.body["recipe"][part] for part in ("task", "step", "partition", "parameters")},
+                **{part: draft.body[part] for part in ("reason", "seconds", "rows")},
                 "key": action.key,
             }
         )

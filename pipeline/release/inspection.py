@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import BundleDamaged, HeadraceError
-from pipeline.release import signed
+from pipeline.release import glance, signed
 from pipeline.release.aliases import Aliases, place_of
 from pipeline.release.signing import Signature, Trust
 from pipeline.store.inspection import STRAY, Finding, Survey, wrong
@@ -43,7 +43,7 @@ def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
     for bundle in verdicts.keys() - bundles.keys():
         bundles[bundle] = []
         why = "it was at the gate, and nobody signs it"
-        yield Finding(LOST_BUNDLE, signed.folder(bundle), why, bundles=(bundle,))
+        yield Finding(LOST_BUNDLE, glance.signatures(bundle), why, bundles=(bundle,))
     for bundle in bundles:
         _need_files(survey, bundle)
 
@@ -164,7 +164,7 @@ def _generation(
     if found.bundle not in bundles:
         bundles[found.bundle] = []
         why = f"generation {number} of {alias!r} serves it, and nobody signs it"
-        yield Finding(LOST_BUNDLE, signed.folder(found.bundle), why, bundles=(found.bundle,))
+        yield Finding(LOST_BUNDLE, glance.signatures(found.bundle), why, bundles=(found.bundle,))
     place = _VERDICT.fullmatch(found.verdict)
     is_there = place and int(place[2]) in verdicts.get(Digest(f"sha256:{place[1]}"), ())
     if not is_there and not (place and int(place[2]) < max(verdicts.get(found.bundle, {0}))):

@@ -7,6 +7,7 @@ written last, so that a bundle that is named is whole.
 from __future__ import annotations
 
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
+from pipeline.release.glance import signatures
 from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.repository import FORMAT as STORE_FORMAT
 from pipeline.store.repository import Repository, blob_name
@@ -17,11 +18,6 @@ from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_j
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BYTES = 4 << 30
 """What a reader takes from a store before anything is verified."""
-
-
-def folder(bundle: Digest) -> str:
-    """Where a bundle's signatures lie, one for each key."""
-    return f"bundles/{bundle.hex}"
 
 
 def names(bundle: Bundle) -> list[str]:
@@ -44,7 +40,7 @@ def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
         if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
             repository.set_aside(blob, f"damaged-{blob.short}")
     storage.put({"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}})
-    place, text = f"{folder(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
+    place, text = f"{signatures(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
     if storage.stat(place) is not None and storage.read(place, 0, len(text) + 1) != text:
         storage.delete([place])
     storage.put({place: text})
@@ -80,7 +76,7 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
     refused: HeadraceError = Untrusted(
         f"nobody has signed the bundle {bundle.short} in {storage}: publish it"
     )
-    for name in storage.list(folder(bundle)):
+    for name in storage.list(signatures(bundle)):
         try:
             signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
             trust.verify("bundle", manifest, signature)

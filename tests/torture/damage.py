@@ -309,7 +309,8 @@ class Online:
         self._take(folder / "first", folder / "second")
 
     def _take(self, shipped: Path, folder: Path) -> None:
-        self.world = factory.copied(shipped, folder)
+        self._copied = factory.copied(shipped, folder)
+        self.world = self._copied.__enter__()
         self.world.clock.advance(days=1)
         factory.improve(self.world)
         assert "Ship all" in self.world.built(factory.SHIP)
@@ -370,7 +371,7 @@ class Online:
         self.world.session()
 
     def close(self) -> None:
-        self.world.close()
+        self._copied.__exit__(None, None, None)
 
 
 def _is_of(each: Damage, said: dict[str, str]) -> bool:
