@@ -64,6 +64,15 @@ COMMANDS = (
         "ALIAS --why TEXT [--to BUNDLE | GENERATION]",
     ),
     Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
+    Command(
+        "fsck",
+        "what of a store is damaged, and what heals it",
+        "pipeline.commands.fsck",
+        "[STORE] [--full | --sample N%] [--heal]",
+    ),
+    Command(
+        "doctor", "whether this machine and its stores can be worked with", "pipeline.commands.doctor", ""
+    ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 

@@ -59,6 +59,18 @@ class BadName(StoreError, ValueError):
     """A name that no storage accepts."""
 
 
+class StoreDamaged(HeadraceError):
+    """An inspection of a store found damage; the text counts it by kind."""
+
+    exit_code = 36
+
+
+class MachineUnfit(HeadraceError):
+    """The machine, a store's file system or the configuration lacks what a run relies on."""
+
+    exit_code = 37
+
+
 class StoreUnreachable(StoreError):
     """The server of a store gives no usable answer."""
 
@@ -72,7 +84,9 @@ class BucketMissing(StoreError):
 
 
 class RecordDamaged(StoreError):
-    """A record does not read as the canonical JSON that was written."""
+    """A record does not read as the canonical JSON that was written; `cause` says in what."""
+
+    cause = ""
 
 
 class BlobMissing(StoreError):

@@ -21,6 +21,7 @@ _END = "--- end of command ---"
 _VARIES = (
     (re.compile(r"\d{8}T\d{9}-[0-9a-f]{6}"), "<run>"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "<digest>"),
+    (re.compile(r"\b[0-9a-f]{2}/(?=<digest>)"), ""),  # of a name in a store: the digest's beginning
     (re.compile(r"\b20(?!13)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d"), "<instant>"),
     (re.compile(r" *\b\d+(\.\d+)? s\b"), " <seconds>"),
     (re.compile(r"\b\d+ bytes"), "<size>"),

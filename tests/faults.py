@@ -64,6 +64,10 @@ class Disturbed:
         self._count()
         self._storage.replace(name, data)
 
+    def move(self, name: str, to: str) -> None:
+        self._count()
+        self._storage.move(name, to)
+
     def stat(self, name: str) -> int | None:
         self._count()
         return self._storage.stat(name)

@@ -14,7 +14,8 @@ import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.errors import BlobDamaged, BlobMissing
-from pipeline.store.repository import Record, Repository, blob_name
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage, Storage
 from pipeline.values.digest import Digest, canonical_json
 from tests.farm import MODEL

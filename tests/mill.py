@@ -15,7 +15,8 @@ from typing import Any, Self
 from pipeline.build import ledger
 from pipeline.build.action import action_label
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 from pipeline.values.digest import parse_json
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -167,6 +167,16 @@ class StorageSuite:
         assert storage.read("cache/x") == b"second"
         assert [*storage.list("")] == ["cache/x"]
 
+    def test_what_is_moved_is_there_and_no_longer_here(self, storage: Storage) -> None:
+        storage.put({"a/x": b"moved", "trash/x": b"replaced"})
+        storage.move("a/x", "trash/x")
+        with pytest.raises(FileNotFoundError) as caught:
+            storage.move("a/x", "trash/y")
+        assert caught.value.filename == "a/x"
+        assert [*storage.list("")] == ["trash/x"]
+        assert storage.read("trash/x") == b"moved"
+        assert storage.put({"a/x": b"again"}) == {"a/x"}
+
     @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
     def test_a_bad_name_is_refused_before_anything_is_done(self, storage: Storage, name: str) -> None:
         storage.put({"kept": b""}, durable=False)
@@ -174,6 +184,10 @@ class StorageSuite:
             storage.put({"good": b"", name: b""})
         with pytest.raises(ValueError, match="bad name"):
             storage.replace(name, b"")
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move(name, "moved")
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move("kept", name)
         with pytest.raises(ValueError, match="bad name"):
             storage.read(name)
         with pytest.raises(ValueError, match="bad name"):

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.build.landing import Files, read_whole
 from pipeline.errors import DataError
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest, digest_bytes
 from pipeline.values.table import read_table
 from tests.world import FakeClock, World

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from tests.mill import ROOT, Project
 
 EXAMPLES = {"shop": "Slumps", "messages": "SpamFilter", "demand": "Demand", "clicks": "Clicks"}

@@ -11,7 +11,8 @@ import pytest
 from pipeline.build.plan import make_plan
 from pipeline.build.verify import verify
 from pipeline.errors import TaskError
-from pipeline.store.repository import Record, Repository, blob_name
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage
 from pipeline.values.digest import Digest
 from tests.world import World

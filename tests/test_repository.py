@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
+from pipeline.store import record as records
 from pipeline.store.lineage import Lineage, find
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Draft, Record, Repository, blob_name, record_folder
+from pipeline.store.record import Record, record_folder
+from pipeline.store.repository import Draft, Repository, blob_name
 from pipeline.store.storage import MemoryStorage, Storage
-from pipeline.values.digest import Digest, digest_bytes, digest_value
+from pipeline.values.digest import Digest, canonical_json, digest_bytes, digest_value, parse_json
 
 KEY = digest_value("an action")
 
@@ -150,6 +154,94 @@ def test_what_is_committed_takes_the_place_of_damage_under_its_name(storage: Sto
 
     assert Repository(storage).read_blob(blob) == b"value"
     assert storage.read(f"trash/r/{blob_name(blob)}") == b"valuE"
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_stands_in_the_way_of_a_commit_goes_to_the_trash(tmp_path: Path, kind: str) -> None:
+    storage = LocalStorage(tmp_path / "store")
+    names = [blob_name(digest_bytes(b"value")), f"{record_folder('Step', KEY)}/1"]
+    for place in (storage.root / name for name in names):
+        place.parent.mkdir(parents=True)
+        if kind == "link":
+            place.symlink_to("nowhere")
+        else:
+            place.mkdir()
+
+    record, is_ours, _ = commit(storage, draft())
+
+    assert is_ours
+    assert Repository(storage).record("Step", KEY) == record
+    assert Repository(storage).read_blob(digest_bytes(b"value")) == b"value"
+    assert all(os.path.lexists(storage.root / f"trash/r/{name}") for name in names)
+
+
+def test_a_store_that_can_not_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "store").write_bytes(b"a file")
+
+    with pytest.raises(StoreUnwritable, match="out of the way"):
+        commit(LocalStorage(tmp_path / "store"), draft())
+
+
+class Unreadable(MemoryStorage):
+    """A medium on which somebody took the right to read some names."""
+
+    closed: frozenset[str] = frozenset()
+
+    def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
+        if name in self.closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return super().read(name, start, size)
+
+
+def test_what_this_user_may_not_read_is_damaged_and_makes_room_for_what_is_committed() -> None:
+    storage = Unreadable()
+    commit(storage, draft())
+    blob, record = digest_bytes(b"value"), f"{record_folder('Step', KEY)}/1"
+    storage.closed = frozenset({blob_name(blob), record})
+
+    with pytest.raises(BlobDamaged, match="can't be read by this user"):
+        Repository(storage).read_blob(blob)
+    with pytest.raises(RecordDamaged, match="Permission denied"):
+        Repository(storage).record("Step", KEY)
+    Repository(storage).set_aside_records("Step", KEY, "r")
+    _, is_ours, _ = commit(storage, draft())
+
+    assert is_ours
+    assert sorted(storage.list("trash")) == [f"trash/r/{blob_name(blob)}", f"trash/r/{record}"]
+
+
+@pytest.mark.parametrize("field", ["reason", "seconds", "rows", "outputs"])
+def test_a_record_says_no_more_than_it_was_sealed_with(storage: Storage, field: str) -> None:
+    """What its key does not hold together, its seal does."""
+    commit(storage, draft())
+    name = f"{record_folder('Step', KEY)}/1"
+    body = parse_json(storage.read(name))
+    others = {
+        "reason": ["another"],
+        "seconds": 9.5,
+        "rows": {**body["rows"], "in": 7},
+        "outputs": {**body["outputs"], "more": body["outputs"]["value"]},
+    }
+    body[field] = others[field]
+    storage.replace(name, canonical_json(body))
+
+    with pytest.raises(RecordDamaged, match="its seal is not that of its contents"):
+        Repository(storage).record("Step", KEY)
+
+
+def test_without_its_seal_a_changed_record_would_be_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard itself."""
+    storage = MemoryStorage()
+    commit(storage, draft())
+    name = f"{record_folder('Step', KEY)}/1"
+    body = {**parse_json(storage.read(name)), "seconds": 9.5}
+    storage.replace(name, canonical_json(body))
+    monkeypatch.setattr(records, "_seal", lambda found: body["seal"])
+
+    found = Repository(storage).record("Step", KEY)
+
+    assert found
+    assert found.body["seconds"] == 9.5
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"format":1}\n', b"\xff"])

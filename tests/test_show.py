@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pipeline.store.repository import Record, Repository, blob_name
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
 from tests.sales import DATES, MODEL
 from tests.world import Ask, World

@@ -6,7 +6,8 @@ import datetime
 
 import pytest
 
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 from tests.world import World
 
 TASKS = """

@@ -111,6 +111,23 @@ def test_a_symbolic_link_is_absent_for_readers_and_an_error_for_writers(
     assert secret.read_bytes() == b"secret"
 
 
+def test_a_link_or_a_folder_in_the_place_of_a_name_can_be_moved(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    storage.put({"a/x": b"", "b/folder/file": b"below"})
+    (storage.root / "a/link").symlink_to(secret)
+
+    storage.move("a/link", "trash/link")
+    storage.move("b/folder", "trash/folder")
+
+    assert storage.put({"a/link": b"", "b/folder": b""}) == {"a/link", "b/folder"}
+    assert (storage.root / "trash/link").is_symlink()
+    assert storage.read("trash/folder/file") == b"below"
+    assert secret.read_bytes() == b"secret"
+
+
 def test_a_link_to_nowhere_in_the_place_of_a_folder_is_an_error(storage: LocalStorage) -> None:
     storage.put({"a/x": b""})
     (storage.root / "a/link").symlink_to("nowhere")

@@ -363,7 +363,7 @@ def test_a_rebuilder_that_has_effects_would_hand_over(
     harbour: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard itself: without it, the engine's own way is taken."""
-    monkeypatch.delattr(rebuild._Rebuilder, "perform")
+    monkeypatch.delattr(rebuild.Restorer, "perform")
 
     rebuild.rebuild(harbour.session(), harbour.task("harbour.tasks.Ship"))
 

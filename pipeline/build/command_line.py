@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import luigi
+from luigi.parameter import ParameterException
+from luigi.task_register import Register, TaskClassException
+
+from pipeline.errors import HeadraceError
+from pipeline.values.partition import WHOLE, Interval, moment_of, slot
 
 
 def command_line(task: luigi.Task) -> str:
@@ -44,3 +49,19 @@ def _options(task: luigi.Task) -> Iterator[str]:
         else:
             yield option
             yield parameter.serialize(value)
+
+
+def rebuilding(family: str, parameters: Mapping[str, str], labels: Sequence[str]) -> str:
+    """The command that builds some partitions of a task, by the parameters that its records keep.
+
+    A task that is not known here is named as the records name it.
+    """
+    texts = dict(parameters)
+    if WHOLE not in labels:
+        moments = sorted(map(moment_of, labels))
+        texts["dates"] = str(Interval(moments[0], slot(moments[-1]).stop))
+    try:
+        return command_line(Register.get_task_cls(family).from_str_params(texts))
+    except (TaskClassException, ParameterException, HeadraceError, ValueError):
+        options = [word for name, text in texts.items() for word in (f"--{name.replace('_', '-')}", text)]
+        return shlex.join(["python", "-m", "luigi", "--module", "MODULE", family, *options])

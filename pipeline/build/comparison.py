@@ -15,7 +15,7 @@ from pipeline.build.session import Session
 from pipeline.build.sides import Side
 from pipeline.errors import BlobDamaged, BlobMissing
 from pipeline.store.lineage import Lineage
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.codec import AGGREGATE, BUNDLE, JSON, MODEL, TABLE
 from pipeline.values.difference import difference
 from pipeline.values.digest import Digest, parse_json

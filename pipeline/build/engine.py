@@ -32,7 +32,8 @@ from pipeline.errors import (
     StoreError,
     TaskError,
 )
-from pipeline.store.repository import Commit, Draft, record_folder
+from pipeline.store.record import record_folder
+from pipeline.store.repository import Commit, Draft
 from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
@@ -298,12 +299,8 @@ class Engine(Finder):
         outcomes[action.partition] = done(commit.record, How.BUILT)
         self.report.builds.append(
             {
-                "task": self.task,
-                "step": action.step,
-                "partition": action.partition,
-                "reason": draft.body["reason"],
-                "seconds": draft.body["seconds"],
-                "rows": draft.body["rows"],
+                **{part: draft.body["recipe"][part] for part in ("task", "step", "partition", "parameters")},
+                **{part: draft.body[part] for part in ("reason", "seconds", "rows")},
                 "key": action.key,
             }
         )

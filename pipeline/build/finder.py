@@ -14,7 +14,7 @@ from pipeline.build.history import History
 from pipeline.build.outcome import How, Outcome, Output, Seen, State, verdict
 from pipeline.build.result import Made
 from pipeline.errors import BlobDamaged, BlobMissing, HeadraceError, RecordDamaged
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.digest import Digest
 
 if TYPE_CHECKING:

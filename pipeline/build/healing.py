@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from pipeline.build import run
 from pipeline.build.engine import Engine
 from pipeline.build.outcome import Outcome, State
+from pipeline.build.rebuild import Restorer
 from pipeline.build.session import Session
+from pipeline.build.upstream import upstream_first
 from pipeline.clock import stopwatch
 from pipeline.errors import BlobMissing, NotReproducible
 
@@ -25,9 +27,10 @@ def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome
     """
     log.warning("%s %s: its blob is lost or damaged; building it again", task.task_family, label)
     began = stopwatch()
-    _settle_inputs(session, task)
-    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
-    task.settle(engine)
+    engine = _build_again(session, task, outcome)
+    if engine.healed is None and not engine.report.failures:
+        _restore(session, task)
+        engine = _build_again(session, task, outcome)
     healed = engine.healed or _not_healed(engine)
     healing = f"{task.task_id}-{label}"
     run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)
@@ -39,6 +42,24 @@ def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome
             f"what depends on it is built from the new one by the next run"
         )
     return healed
+
+
+def _build_again(session: Session, task: Stage, outcome: Outcome) -> Engine:
+    """Settle a task with an engine that builds nothing but one value."""
+    _settle_inputs(session, task)
+    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
+    task.settle(engine)
+    return engine
+
+
+def _restore(session: Session, task: Stage) -> None:
+    """Bring a task and all above it up to date by the records alone: some on the way to a value are lost.
+
+    A cache that knows of them hides it from runs: what they told of is there, and complete.
+    """
+    session = session.aside()
+    for stage in upstream_first(task):
+        stage.bring_up_to_date(session, Restorer(session, stage.task_family, stage is task, remembers=False))
 
 
 def _not_healed(engine: Engine) -> Outcome:

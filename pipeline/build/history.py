@@ -10,7 +10,8 @@ from typing import Any
 from pipeline.build import cache
 from pipeline.build.action import Action
 from pipeline.build.outcome import Outcome, State
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest
 
 _NONE = "none"

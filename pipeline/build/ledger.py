@@ -16,7 +16,7 @@ from pipeline.build.outcome import WORDS
 from pipeline.build.progress import CLEARED
 from pipeline.build.session import Session
 from pipeline.errors import HeadraceError, StoreUnwritable
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
 
@@ -60,6 +60,16 @@ def read(storage: Storage, run_id: str) -> dict[str, Any]:
         "status": status.UNFINISHED,
         "seconds": seconds,
         **_told(found),
+    }
+
+
+def builds(storage: Storage) -> dict[str, dict[str, Any]]:
+    """What runs have built last, by key: the run, task, step and partition."""
+    return {
+        build["key"]: {**build, "run": run_id}
+        for run_id in sorted({name.split("/")[1] for name in storage.list("runs")})
+        for stage in stages(storage, run_id).values()
+        for build in stage["builds"]
     }
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REQUEST, ANSWER, STORE = "request.json", "answer.json", "store"
 
 
-class _Rebuilder(Engine):
+class Restorer(Engine):
     """Builds as every engine does, and hands nothing over."""
 
     def perform(
@@ -64,7 +64,7 @@ def rebuild(session: Session, task: Stage) -> dict[str, Any]:
     """Build all that a task needs, and the task; what failed, and where that was."""
     failures = []
     for stage in upstream_first(task):
-        engine = _Rebuilder(session, stage.task_family)
+        engine = Restorer(session, stage.task_family)
         session.trees[stage.task_id] = Tree.of(stage.settle(engine))
         failures += engine.report.failures
     return {"failures": failures, "environment": describe()}

@@ -12,7 +12,7 @@ from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.build.views import View, completed, labels, records, views
 from pipeline.errors import ConfigurationError, MissingData
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.digest import Digest
 
 _NAMED = 5

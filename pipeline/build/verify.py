@@ -31,7 +31,8 @@ from pipeline.build.tree import Tree
 from pipeline.build.upstream import upstream_first
 from pipeline.errors import BlobDamaged, BlobMissing, HeadraceError, MissingData
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
 from pipeline.values.digest import Digest, canonical_json, parse_json
 
 _NAMED = 3

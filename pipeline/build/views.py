@@ -13,7 +13,7 @@ from pipeline.build.session import Session
 from pipeline.build.task import Dated, Stage
 from pipeline.build.tree import Tree
 from pipeline.errors import CacheLost
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.digest import Digest
 from pipeline.values.partition import WHOLE, label_of
 

@@ -39,8 +39,11 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
     return task
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A command's own words; wrong ones are an error like any other."""
+
     def error(self, message: str) -> NoReturn:
+        """Raise what is wrong."""
         raise ConfigurationError(f"{message}; {self.format_usage().strip()}")
 
 
@@ -52,7 +55,7 @@ def options(
     optional: Sequence[str] = (),
 ) -> dict[str, str]:
     """A command's words in their order, and what its `--options` say; what was not given is absent."""
-    parser = _Parser(prog=f"headrace {command}", add_help=False, allow_abbrev=False)
+    parser = Parser(prog=f"headrace {command}", add_help=False, allow_abbrev=False)
     for name in named:
         parser.add_argument(name)
     for name in (*needed, *optional):

@@ -21,7 +21,7 @@ from pipeline.build.task import Stage
 from pipeline.commands import differing
 from pipeline.commands.asking import parse_task, runs_named
 from pipeline.errors import ConfigurationError
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.codec import MODEL
 from pipeline.values.digest import Digest, canonical_json
 from pipeline.values.partition import WHOLE

@@ -16,7 +16,7 @@ from pipeline.build.task import Stage
 from pipeline.commands.asking import counted, indented, parse_task, ranges
 from pipeline.errors import ConfigurationError, MissingData
 from pipeline.store import lineage
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.digest import Digest, canonical_json, parse_json
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")

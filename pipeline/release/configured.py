@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.build import configuration
 from pipeline.build import session as sessions
+from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def registry() -> Registry:
     from pipeline.release import signing
     from pipeline.release.registry import Registry
 
-    key = _key()
-    if configuration.one_of("make_release_key", ("false", "true")) == "true":
+    key = release_key()
+    if makes_release_key():
         signing.ensure(key)
     signer = signing.Signer.load(key)
     trust, clock = signing.Trust.load(trusted_keys()), sessions.current().clock
@@ -49,7 +50,12 @@ def registry() -> Registry:
 
 def trusted_keys() -> Path:
     """The file of trusted public keys."""
-    return configuration.folder("trusted_keys", f"{_key()}.pub")
+    return configuration.folder("trusted_keys", f"{release_key()}.pub")
+
+
+def makes_release_key() -> bool:
+    """Whether a key is made where there is none, as suits development."""
+    return configuration.one_of("make_release_key", ("false", "true")) == "true"
 
 
 def expires_days() -> int | None:
@@ -70,5 +76,6 @@ def is_automatic() -> bool:
     return configuration.one_of("promotion", ("manual", "automatic")) == "automatic"
 
 
-def _key() -> Path:
+def release_key() -> Path:
+    """The file of the private key that signs releases."""
     return configuration.folder("release_key", ".headrace-keys/release.key")

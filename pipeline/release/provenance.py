@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
 from pipeline.build.upstream import upstream_first
-from pipeline.store.repository import Record
+from pipeline.store.record import Record
 from pipeline.values.digest import Digest, digest_value
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pipeline.build.task import Stage
     from pipeline.release.assemble import Evidence
     from pipeline.release.registry import Registry
-    from pipeline.store.repository import Record
+    from pipeline.store.record import Record
     from pipeline.store.storage import Storage
     from pipeline.values.bundle import Bundle
 

@@ -5,10 +5,14 @@ There is no second store of it. A walk reads the records of every task: seconds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.store.repository import Record, Repository
+from pipeline.store.record import Record
+from pipeline.store.repository import Repository
+
+ON_THE_WAY = ("summarize", "merge", "fold")
+"""The steps that make no value of a task, but what its values are made from."""
 
 
 def find(repository: Repository, prefix: str) -> Iterator[Record]:
@@ -28,16 +32,24 @@ def every(repository: Repository) -> Iterator[Record]:
         yield from repository.records(task)
 
 
-class Lineage:
-    """Who made what from what: all records of a store, read once."""
+class Orphan(NamedTuple):
+    """A partition of a task whose value was read, and has no record any more."""
 
-    def __init__(self, repository: Repository) -> None:
+    task: str
+    is_on_the_way: bool
+    label: str
+
+
+class Lineage:
+    """Who made what from what: all records of a store, read once, here or by the caller before."""
+
+    def __init__(self, repository: Repository, records: Iterable[Record] | None = None) -> None:
         self._makers: dict[_Value, list[Record]] = {}
         self._readers: dict[str, list[Record]] = {}
-        records = list(every(repository))
-        for record in records:
+        self._records = list(every(repository) if records is None else records)
+        for record in self._records:
             self._makers.setdefault(_made(record), []).append(record)
-        for record in records:
+        for record in self._records:
             for maker in self.upstream(record):
                 self._readers.setdefault(maker.key, []).append(record)
 
@@ -49,6 +61,27 @@ class Lineage:
     def downstream(self, record: Record) -> list[Record]:
         """The records that read what a record made."""
         return self._readers.get(record.key, [])
+
+    def reached(self, record: Record) -> list[Record]:
+        """All that was made from what a record made, however many steps later, each once."""
+        found: dict[str, Record] = {}
+        ahead = list(self.downstream(record))
+        while ahead:
+            reader = ahead.pop(0)
+            if reader.key not in found:
+                found[reader.key] = reader
+                ahead += self.downstream(reader)
+        return list(found.values())
+
+    def orphaned(self) -> dict[Orphan, list[Record]]:
+        """The values that were read and that no record made, with those that were made from them."""
+        found: dict[Orphan, list[Record]] = {}
+        for record in self._records:
+            for value, label in _read(record):
+                if self._maker(value, label, record) is None:
+                    orphan = Orphan(value.task, value.is_on_the_way, label)
+                    found.setdefault(orphan, []).append(record)
+        return found
 
     def _maker(self, value: _Value, label: str, reader: Record) -> Record | None:
         """Whose value a reader saw under a label: days may have equal contents, and actions equal values.
@@ -71,7 +104,7 @@ class _Value(NamedTuple):
 
 def _made(record: Record) -> _Value:
     recipe = record.recipe
-    is_on_the_way = recipe["step"] in ("summarize", "merge", "fold")
+    is_on_the_way = recipe["step"] in ON_THE_WAY
     return _Value(recipe["task"], is_on_the_way, record.outputs["value"]["digest"])
 
 

@@ -162,6 +162,21 @@ class LocalStorage:
                     os.unlink(self._path(name))
                     self._remove_empty_folders(name)
 
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        if os.path.lexists(self._path(name)):
+            with self._writing([to]):
+                try:
+                    self._place(os.replace, self._path(name), to)
+                    self._remove_empty_folders(name)
+                    return
+                except FileNotFoundError:
+                    if os.path.lexists(self._path(name)):
+                        raise
+        raise missing(name)
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 

@@ -87,6 +87,12 @@ class ObjectStorage:
         if doomed:
             self._requests().remove(doomed)
 
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(to)
+        self.replace(to, self.read(name))
+        self.delete([name])
+
     def _requests(self) -> Bucket | Relay:
         """Who asks the server: obstore in this process, or another process where it can't."""
         if answers_here():

@@ -80,6 +80,11 @@ class RemoteStorage:
         self.shared.delete(name for name in doomed if not name.startswith(_CACHE))
         self._own.delete(name for name in doomed if name.startswith(_CACHE))
 
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        self.replace(to, self.read(name))
+        self.delete([name])
+
     def _of(self, name: str) -> Storage:
         if not name.startswith(_CACHE):
             return self.shared

@@ -7,43 +7,17 @@ before it. Nothing here knows a task or a value: a record's recipe is data.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged
-from pipeline.store.recorded import require_record
+from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
+from pipeline.store.record import Record, damaged, parse_record, record_folder, record_of, sealed
 from pipeline.store.storage import Storage
-from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.digest import Digest, canonical_json, digest_bytes
 
 log = logging.getLogger("headrace")
 
 FORMAT = b"headrace store 1\n"
-RECORD_FORMAT = 1
-_PLACE = re.compile(r"records/[^/]+/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
-
-
-class Record(NamedTuple):
-    """What happened: one action, what it read and what came of it."""
-
-    key: Digest
-    attempt: int
-    body: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"Record({self.key}, {self.attempt})"  # a body may be long
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The action, part by part."""
-        recipe: Mapping[str, Any] = self.body["recipe"]
-        return recipe
-
-    @property
-    def outputs(self) -> Mapping[str, Mapping[str, Any]]:
-        """`value`, and `rejected` where rows went to quarantine: digest, blob, size, codec, rows."""
-        outputs: Mapping[str, Mapping[str, Any]] = self.body["outputs"]
-        return outputs
 
 
 class Draft(NamedTuple):
@@ -71,11 +45,6 @@ def blob_name(blob: Digest) -> str:
     return f"blobs/sha256/{blob.hex[:2]}/{blob.hex[2:]}"
 
 
-def record_folder(task: str, key: Digest) -> str:
-    """Where the attempts of an action lie."""
-    return f"records/{task}/{key.hex[:2]}/{key.hex}"
-
-
 class Repository:
     """The typed, verified view of one store."""
 
@@ -95,7 +64,8 @@ class Repository:
         if found != FORMAT:
             raise FormatMismatch(
                 f"{self.storage} holds a store of the format {found[:60]!r}, this version reads "
-                f"{FORMAT!r}: use the version that wrote it, or point [headrace] store elsewhere"
+                f"{FORMAT!r}: use the version that wrote it, or point [headrace] store elsewhere; if that is "
+                f"no version's but damage, delete the file `format`: the next run writes it"
             )
 
     def read_blob(self, blob: Digest) -> bytes:
@@ -105,6 +75,11 @@ class Repository:
         except FileNotFoundError:
             raise BlobMissing(
                 f"{self.storage} has no blob {blob}; running the task that made it brings it back"
+            ) from None
+        except PermissionError:
+            raise BlobDamaged(
+                f"the blob {blob} in {self.storage} can't be read by this user; `headrace fsck --heal` gives "
+                f"it its mode back, or running the task that made it moves it aside and writes it again"
             ) from None
         if digest_bytes(data) != blob:
             raise BlobDamaged(
@@ -119,29 +94,29 @@ class Repository:
 
     def set_aside(self, blob: Digest, stamp: str) -> None:
         """Move a damaged blob to the trash, so that a right one can take its name."""
-        self._discard(blob_name(blob), stamp)
+        self.discard(blob_name(blob), stamp)
 
     def set_aside_records(self, task: str, key: Digest, stamp: str) -> None:
         """Move an action's attempts to the trash, so that it counts as never made."""
         for name in list(self.storage.list(record_folder(task, key))):
-            self._discard(name, stamp)
+            self.discard(name, stamp)
 
-    def _discard(self, name: str, stamp: str) -> None:
+    def discard(self, name: str, stamp: str) -> bool:
+        """Move what stands under a name to the trash, whatever it is; whether there was anything."""
         try:
-            self.storage.replace(f"trash/{stamp}/{name}", self.storage.read(name))
+            self.storage.move(name, f"trash/{stamp}/{name}")
         except FileNotFoundError:
-            return
-        self.storage.delete([name])
+            return False
+        return True
 
     def record(self, task: str, key: Digest) -> Record | None:
         """The newest attempt of an action, or None where it was never made."""
         folder, newest, attempt = record_folder(task, key), None, 1
         while True:
             try:
-                data = self.storage.read(f"{folder}/{attempt}")
+                newest = self.read_record(f"{folder}/{attempt}")
             except FileNotFoundError:
                 return newest
-            newest = _parse_record(data, key, attempt, f"{folder}/{attempt}")
             attempt += 1
 
     def records(self, task: str) -> Iterator[Record]:
@@ -151,7 +126,7 @@ class Repository:
         """
         for name in self.storage.list(f"records/{task}/"):
             try:
-                yield self._read_record(name)
+                yield self.read_record(name)
             except FileNotFoundError:  # set aside meanwhile
                 continue
             except RecordDamaged as error:
@@ -163,12 +138,12 @@ class Repository:
             self._told.add(str(damage))
             log.warning("%s", damage)
 
-    def _read_record(self, name: str) -> Record:
+    def read_record(self, name: str) -> Record:
         """A record in its place, whichever that is."""
-        found = _PLACE.fullmatch(name)
-        if found is None:
-            raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
-        return _parse_record(self.storage.read(name), Digest(f"sha256:{found[1]}"), int(found[2]), name)
+        try:
+            return parse_record(name, self.storage.read(name))
+        except PermissionError as error:
+            raise damaged(name, error) from None
 
     def tasks(self) -> list[str]:
         """The families that have records."""
@@ -187,12 +162,13 @@ class Repository:
         while attempts:
             names = {n: f"{_folder(drafts[n])}/{attempt}" for n, attempt in attempts.items()}
             bodies = {n: _body(drafts[n], attempt) for n, attempt in attempts.items()}
-            created = self.storage.put({names[n]: canonical_json(body) for n, body in bodies.items()})
+            items = {names[n]: canonical_json(body) for n, body in bodies.items()}
+            created = self.put(items, drafts[0].body["run"])
             for n, name in names.items():
                 if name in created:
-                    record = _record(bodies[n], drafts[n].key, attempts[n], name)
+                    record = record_of(bodies[n], drafts[n].key, attempts[n], name)
                 else:
-                    record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
+                    record = self.read_record(name)
                 if _differs(record, drafts[n]):
                     differing.add(n)
                 if name in created or self._stands(record):
@@ -208,18 +184,30 @@ class Repository:
         Else an acknowledged value could be one that nobody can read.
         """
         blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
-        created = self.storage.put({"format": FORMAT, **blobs})
+        stamp = drafts[0].body["run"]
+        created = self.put({"format": FORMAT, **blobs}, stamp)
         damaged = {name for name in blobs.keys() - created if not self._holds(name, blobs[name])}
         for name in damaged:
-            self._discard(name, drafts[0].body["run"])
+            self.discard(name, stamp)
         if damaged:
             self.storage.put({name: blobs[name] for name in damaged})
 
     def _holds(self, name: str, data: bytes) -> bool:
         try:
             return self.storage.read(name) == data
-        except FileNotFoundError:  # set aside meanwhile
+        except (FileNotFoundError, PermissionError):  # set aside meanwhile, or to be
             return False
+
+    def put(self, items: Mapping[str, bytes], stamp: str) -> set[str]:
+        """Create names as `Storage.put` does; a link or folder in their place goes to the trash first."""
+        try:
+            return self.storage.put(items)
+        except StoreUnwritable:
+            obstructed = [name for name in items if self.storage.stat(name) is None]
+            moved = [self.discard(name, stamp) for name in obstructed]
+            if not any(moved):
+                raise
+            return self.storage.put(items)
 
     def _stands(self, record: Record) -> bool:
         """Whether a record's blobs live. Of equal values they do again: ours were written before."""
@@ -231,49 +219,9 @@ def _folder(draft: Draft) -> str:
 
 
 def _body(draft: Draft, attempt: int) -> dict[str, Any]:
-    return {"format": RECORD_FORMAT, "key": draft.key, "attempt": attempt, **draft.body}
+    return sealed({"key": draft.key, "attempt": attempt, **draft.body})
 
 
 def _differs(record: Record, draft: Draft) -> bool:
     theirs, ours = record.outputs["value"]["digest"], draft.body["outputs"]["value"]["digest"]
     return bool(theirs != ours)
-
-
-_FIELDS = {
-    "format", "key", "attempt", "recipe", "outputs", "rows", "reason", "environment", "run",
-    "started_at", "seconds",
-}  # fmt: skip
-_RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
-
-
-def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:
-    try:
-        body = parse_json(data)
-    except ValueError as error:
-        raise _damaged(name, error) from None
-    return _record(body, key, attempt, name)
-
-
-def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
-    try:
-        if not isinstance(body, dict) or set(body) != _FIELDS:
-            raise ValueError("its fields are not those of a record")
-        if (body["format"], body["key"], body["attempt"]) != (RECORD_FORMAT, key, attempt):
-            raise ValueError("it names another format, key or attempt than its place does")
-        if set(body["recipe"]) != _RECIPE or not isinstance(body["recipe"]["inputs"], dict):
-            raise ValueError("its recipe's fields are not those of an action")
-        require_record(body)
-        for out in body["outputs"].values():
-            Digest(out["digest"]), Digest(out["blob"]), int(out["size_bytes"]), str(out["codec"])
-        if "value" not in body["outputs"]:
-            raise ValueError("it has no value")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(name, error) from None
-    return Record(key, attempt, body)
-
-
-def _damaged(name: str, error: Exception) -> RecordDamaged:
-    return RecordDamaged(
-        f"the record {name} is damaged ({error}); delete that file and run the task again: "
-        f"what it made is found or built anew"
-    )

@@ -91,6 +91,15 @@ class Storage(Protocol):
         """Remove the names; those that do not exist are fine. A power cut may bring them back."""
         ...
 
+    def move(self, name: str, to: str) -> None:
+        """Give what stands under a name another name, whether that exists or not; that nobody else writes.
+
+        Whatever it is: on a file system also a file that can't be read, a symbolic link, or a folder with
+        all that it holds, where these stand in a name's place. For a moment both names may be there, never
+        neither. A power cut may undo it. Raises FileNotFoundError like `read`.
+        """
+        ...
+
 
 def is_name(text: str) -> bool:
     """Say whether a storage accepts this as a name."""
@@ -191,3 +200,12 @@ class MemoryStorage:
         with self._lock:
             for name in doomed:
                 self._blobs.pop(name, None)
+
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        with self._lock:
+            if name not in self._blobs:
+                raise missing(name)
+            self._blobs[to] = self._blobs.pop(name)

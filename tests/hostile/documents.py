@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.errors import BundleDamaged, DataError, Expired, HeadraceError, RecordDamaged, Untrusted
 from pipeline.release import glance
 from pipeline.release.aliases import place_of
-from pipeline.store.repository import record_folder
+from pipeline.store.record import record_folder
 from pipeline.values import codec
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import canonical_json

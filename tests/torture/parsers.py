@@ -25,7 +25,8 @@ from pipeline.release import glance, signed
 from pipeline.release.aliases import Aliases, check_alias, place_of
 from pipeline.release.served import contract_of
 from pipeline.release.signing import Signer, Trust
-from pipeline.store.repository import Repository, blob_name, record_folder
+from pipeline.store.record import record_folder
+from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage, check_name
 from pipeline.values import admission, codec, intake, parquet, unpacking
 from pipeline.values.bundle import FILES, Bundle

@@ -1,0 +1,172 @@
+"""Whether an online store holds what its aliases promise: bundles, verdicts and generations, each verified.
+
+Nothing is changed. What a trusted key signed is whole, to the last letter, or it is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.errors import BundleDamaged, HeadraceError
+from pipeline.release import glance, signed
+from pipeline.release.aliases import Aliases, place_of
+from pipeline.release.signing import Signature, Trust
+from pipeline.store.inspection import STRAY, Finding, Survey, wrong
+from pipeline.store.repository import blob_name
+from pipeline.store.storage import Storage
+from pipeline.values.digest import Digest, canonical_json, parse_json
+
+DAMAGED_SIGNATURE, LOST_BUNDLE = "damaged signature", "lost bundle"
+DAMAGED_VERDICT, LOST_VERDICT = "damaged verdict", "lost verdict"
+DAMAGED_GENERATION, LOST_GENERATION = "damaged generation", "lost generation"
+
+_SIGNATURE = re.compile(r"bundles/([0-9a-f]{64})/([0-9a-f]{64})")
+_VERDICT = re.compile(r"verdicts/([0-9a-f]{64})/([1-9][0-9]*)")
+_GENERATION = re.compile(r"refs/([a-z0-9][a-z0-9._-]{0,63})/([0-9]{6,})")
+
+
+def is_online(storage: Storage) -> bool:
+    """Whether a store holds anything that was handed over."""
+    return any(next(iter(storage.list(folder)), None) for folder in ("bundles", "verdicts", "refs"))
+
+
+def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
+    """What is wrong with all that was handed over; its blobs are needed from now on."""
+    aliases = Aliases(survey.storage, trust)
+    bundles: dict[Digest, list[str]] = {}
+    verdicts: dict[Digest, set[int]] = {}
+    yield from _walk_signatures(survey, trust, bundles)
+    yield from _walk_verdicts(aliases, verdicts)
+    yield from _walk_generations(aliases, bundles, verdicts)
+    for bundle in verdicts.keys() - bundles.keys():
+        bundles[bundle] = []
+        why = "it was at the gate, and nobody signs it"
+        yield Finding(LOST_BUNDLE, glance.signatures(bundle), why, bundles=(bundle,))
+    for bundle in bundles:
+        _need_files(survey, bundle)
+
+
+def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[str]]) -> Iterator[Finding]:
+    for name in survey.storage.list("bundles"):
+        place = _SIGNATURE.fullmatch(name)
+        if place is None:
+            yield Finding(STRAY, name, "it lies where no signature would", "move")
+            continue
+        bundle = Digest(f"sha256:{place[1]}")
+        bundles.setdefault(bundle, []).append(name)
+        why = _wrong_signature(survey.storage, trust, bundle, name)
+        if why:
+            yield Finding(DAMAGED_SIGNATURE, name, why, "move", (), (bundle,))
+
+
+def _wrong_signature(storage: Storage, trust: Trust, bundle: Digest, name: str) -> str:
+    """What is wrong with a signature; of a manifest that is damaged itself, it can't be told."""
+    try:
+        data = storage.read(name, 0, signed.MAX_MANIFEST_BYTES)
+        signature = Signature.of(parse_json(data))
+        if data != canonical_json(signature.fields()) or signature.key.hex != name.rpartition("/")[2]:
+            raise ValueError("it says more than a signature, or is that of another place")
+        if not _wrong_manifest(storage, bundle):
+            trust.verify("bundle", storage.read(blob_name(bundle)), signature)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        return f"it does not read as a signature: {error}"
+    except HeadraceError as error:
+        return str(error)
+    return ""
+
+
+def _wrong_manifest(storage: Storage, bundle: Digest) -> str:
+    name = blob_name(bundle)
+    size = storage.stat(name)
+    return "it is not there" if size is None else wrong(storage, name, None, size, is_read=True)
+
+
+def _need_files(survey: Survey, bundle: Digest) -> None:
+    """Note what a bundle needs: its manifest, and what a manifest that is whole names."""
+    need = survey.need(bundle)
+    need.is_structure = True
+    need.bundles.append(bundle)
+    if _wrong_manifest(survey.storage, bundle):
+        return
+    manifest = parse_json(survey.storage.read(blob_name(bundle)))
+    for entry in manifest["files"].values():
+        need = survey.need(Digest(entry["digest"]))
+        need.size_bytes = entry["size_bytes"]
+        need.bundles.append(bundle)
+
+
+def _walk_verdicts(aliases: Aliases, verdicts: dict[Digest, set[int]]) -> Iterator[Finding]:
+    for name in aliases.storage.list("verdicts"):
+        place = _VERDICT.fullmatch(name)
+        if place is None:
+            yield Finding(STRAY, name, "it lies where no verdict would", "move")
+            continue
+        bundle = Digest(f"sha256:{place[1]}")
+        verdicts.setdefault(bundle, set()).add(int(place[2]))
+        try:
+            found = aliases.verdict_at(name)
+            _require_exact(aliases.storage, name, "verdict", found)
+            if found["bundle"] != bundle:
+                raise BundleDamaged(f"{name} is a verdict on another bundle")
+        except (HeadraceError, KeyError) as error:
+            yield Finding(DAMAGED_VERDICT, name, str(error), "move", (), (bundle,))
+    for bundle, numbers in verdicts.items():
+        for number in sorted(set(range(1, max(numbers))) - numbers):
+            why = f"verdict {max(numbers)} on it is there, and {number} is not"
+            yield Finding(LOST_VERDICT, f"verdicts/{bundle.hex}/{number}", why, bundles=(bundle,))
+
+
+def _require_exact(storage: Storage, name: str, what: str, found: Any) -> None:
+    """A signature is of one field: no other may stand beside it and its own."""
+    body = parse_json(storage.read(name))
+    if set(body) != {what, "key", "signature"}:
+        raise BundleDamaged(f"{name} holds other fields than a {what}: {', '.join(sorted(body))}")
+
+
+def _walk_generations(
+    aliases: Aliases, bundles: dict[Digest, list[str]], verdicts: dict[Digest, set[int]]
+) -> Iterator[Finding]:
+    numbers: dict[str, set[int]] = {}
+    for name in aliases.storage.list("refs"):
+        place = _GENERATION.fullmatch(name)
+        if place is None or place_of(place[1], int(place[2])) != name:
+            yield Finding(STRAY, name, "it lies where no generation would", "move")
+            continue
+        numbers.setdefault(place[1], set()).add(int(place[2]))
+        yield from _generation(aliases, name, place[1], int(place[2]), bundles, verdicts)
+    for alias, found in numbers.items():
+        for number in sorted(set(range(1, max(found))) - found):
+            why = f"generation {max(found)} of {alias!r} is there, and {number} is not"
+            yield Finding(LOST_GENERATION, place_of(alias, number), why)
+
+
+def _generation(
+    aliases: Aliases,
+    name: str,
+    alias: str,
+    number: int,
+    bundles: dict[Digest, list[str]],
+    verdicts: dict[Digest, set[int]],
+) -> Iterator[Finding]:
+    """One generation, and what it points at: its bundle and its verdict."""
+    try:
+        found = aliases.generation(alias, number)
+        if found is None:
+            return
+        _require_exact(aliases.storage, name, "generation", found)
+    except (HeadraceError, OSError) as error:
+        yield Finding(DAMAGED_GENERATION, name, str(error))
+        return
+    if found.bundle not in bundles:
+        bundles[found.bundle] = []
+        why = f"generation {number} of {alias!r} serves it, and nobody signs it"
+        yield Finding(LOST_BUNDLE, glance.signatures(found.bundle), why, bundles=(found.bundle,))
+    place = _VERDICT.fullmatch(found.verdict)
+    is_there = place and int(place[2]) in verdicts.get(Digest(f"sha256:{place[1]}"), ())
+    if not is_there and not (place and int(place[2]) < max(verdicts.get(found.bundle, {0}))):
+        why = f"generation {number} of {alias!r} was promoted on it, and it is not there"
+        yield Finding(LOST_VERDICT, found.verdict, why, bundles=(found.bundle,))
