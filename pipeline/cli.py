@@ -64,6 +64,12 @@ COMMANDS = (
         "ALIAS --why TEXT [--to BUNDLE]",
     ),
     Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
+    Command(
+        "gc",
+        "what nothing needs any more: collect it",
+        "pipeline.commands.gc",
+        "[--execute] [--keep-days N] [--keep-models N] [--grace-days N] [--trash-days N]",
+    ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 

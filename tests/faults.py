@@ -75,3 +75,7 @@ class Disturbed:
     def delete(self, names: Iterable[str]) -> None:
         self._count()
         self._storage.delete(names)
+
+    def move(self, name: str, to: str) -> None:
+        self._count()
+        self._storage.move(name, to)

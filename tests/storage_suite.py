@@ -167,6 +167,23 @@ class StorageSuite:
         assert storage.read("cache/x") == b"second"
         assert [*storage.list("")] == ["cache/x"]
 
+    def test_what_is_moved_has_its_new_name_alone(self, storage: Storage) -> None:
+        storage.put({"a/b": b"one", "trash/x": b"two"})
+
+        storage.move("a/b", "trash/x")
+
+        assert storage.read("trash/x") == b"one"
+        assert [*storage.list("")] == ["trash/x"]
+
+    def test_what_is_not_there_is_not_moved(self, storage: Storage) -> None:
+        storage.put({"trash/x": b"two"})
+
+        with pytest.raises(FileNotFoundError) as caught:
+            storage.move("a/b", "trash/x")
+
+        assert caught.value.filename == "a/b"
+        assert storage.read("trash/x") == b"two"
+
     @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
     def test_a_bad_name_is_refused_before_anything_is_done(self, storage: Storage, name: str) -> None:
         storage.put({"kept": b""}, durable=False)
@@ -180,6 +197,10 @@ class StorageSuite:
             storage.stat(name)
         with pytest.raises(ValueError, match="bad name"):
             storage.delete(["kept", name])
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move("kept", name)
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move(name, "kept")
         assert [*storage.list("")] == ["kept"]
 
     @pytest.mark.parametrize("prefix", ["/", "..", "a/..", "/a", "a//", ".hidden", "tmp"])

@@ -92,6 +92,8 @@ class Engine(Finder):
         """With `only`: what became of that action. Nothing else is built."""
         self._under_way: set[Digest] = set()
         """What is being built, and stays claimed when what came before it is stored."""
+        self._adopted: set[Digest] = set()
+        """What others had stored before, and stays claimed until `close`: nothing else says that it is used."""
         self._group: list[tuple[Work, Draft]] = []
         self._group_bytes = 0
         self._flushed_at = stopwatch()
@@ -133,6 +135,11 @@ class Engine(Finder):
         self._note_failed(places, outcomes)
         self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
         return {partition: outcomes.get(partition, _UNTOUCHED) for _, partition in places}
+
+    def close(self) -> None:
+        """Give back every claim: what was made or adopted is settled."""
+        self._adopted.clear()
+        self._claims.release()
 
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
@@ -273,13 +280,15 @@ class Engine(Finder):
             group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
-        self._claims.release(keep=self._under_way)
+        self._claims.release(keep=self._under_way | self._adopted)
         self._flushed_at = stopwatch()
 
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:
         action = work.action
         self.history.stands(action)
         self.report.forgive(action)
+        if not commit.is_ours:
+            self._adopted.add(action.key)
         if commit.differs:
             self._alarm(action, draft, commit)
         outcomes[action.partition] = done(commit.record, How.BUILT)

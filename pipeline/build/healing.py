@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.build import run
@@ -23,8 +24,8 @@ def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome
     log.warning("%s %s: its blob is lost or damaged; building it again", task.task_family, label)
     began = stopwatch()
     _settle_inputs(session, task)
-    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
-    task.settle(engine)
+    with closing(Engine(session, task.task_family, check_blobs=True, only=outcome.key)) as engine:
+        task.settle(engine)
     healed = engine.healed or Outcome(State.UNKNOWN, cause="what it was made from has changed")
     healing = f"{task.task_id}-{label}"
     run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)

@@ -120,6 +120,8 @@ class Stage(luigi.Task):
         is_done = tree is not None and tree.complete and has_blobs(session.repository, tree)
         is_done = is_done and tree is not None and self.is_delivered(tree)
         session.keep_code()
+        if is_done and tree is not None:
+            session.settle(self.task_id, tree)  # what is used, though nothing is made, is not to be collected
         run.answered(session, self.task_id, is_done)
         return is_done
 
@@ -154,6 +156,7 @@ class Stage(luigi.Task):
         if tree.complete and key is not None:
             session.remember(key, tree.top, tree.read)
         session.settle(self.task_id, tree)
+        engine.close()
 
     def _settled(self, session: Session, engine: Engine) -> Mapping[str, Outcome]:
         """The outcomes; where something that was remembered of them is lost, from the records alone."""

@@ -89,7 +89,6 @@ class Registry(Aliases):
                 f"somebody rolled back from the model {model.short}: only a person promotes it again, with "
                 f"`headrace promote {alias} {bundle.short} --why ...`"
             )
-        signed.read(self.storage, bundle, self.trust)
         return self._append(alias, bundle, model, "promote", why, expected, place, is_automatic)
 
     def rollback(self, alias: str, why: str, to: Digest | None = None) -> Generation:
@@ -112,7 +111,6 @@ class Registry(Aliases):
                 f"it served {wanted}; `headrace history {alias}` lists them"
             )
         back = earlier[-1]
-        signed.read(self.storage, back.bundle, self.trust)
         return self._append(alias, back.bundle, back.model, "rollback", why, now.number, back.verdict, False)
 
     def is_barred(self, alias: str, model: Digest) -> bool:
@@ -133,6 +131,8 @@ class Registry(Aliases):
         why = " ".join(why.split())
         if not why:
             raise ConfigurationError("a change of what serves needs a reason: give --why")
+        files, signed_by = signed.take(self.storage, bundle, self.trust)
+        judged = self._held(verdict)
         at, number = self.now(), expected + 1
         generation = Generation(alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic)
         fields = asdict(generation)
@@ -141,7 +141,16 @@ class Registry(Aliases):
         newest = self.current(alias)
         if (newest.number if newest else 0) != expected or not self.storage.put(entry):
             raise AliasMoved(self._winner(alias, expected))
+        # Only now is the bundle in use: a collection that saw it unused may have taken it until now.
+        signed.put(self.storage, files, signed_by)
+        self.storage.put(judged)
         return generation
+
+    def _held(self, name: str) -> dict[str, bytes]:
+        try:
+            return {name: self.storage.read(name)}
+        except FileNotFoundError:  # of an earlier generation: what it said was verified then
+            return {}
 
     def _winner(self, alias: str, expected: int) -> str:
         newest = self.current(alias)

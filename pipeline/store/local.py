@@ -151,6 +151,21 @@ class LocalStorage:
                     os.unlink(self._path(name))
                     self._remove_empty_folders(name)
 
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        if self.stat(name) is not None:
+            with self._writing([to]):
+                try:
+                    self._place(os.replace, self._path(name), to)
+                    self._remove_empty_folders(name)
+                    return
+                except FileNotFoundError:
+                    if os.path.lexists(self._path(name)):
+                        raise
+        raise missing(name)
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
@@ -217,6 +232,13 @@ class LocalStorage:
         """Give a temporary its name; false if a file has the name already."""
         try:
             self._place(os.link, temporary, name)
+        except FileNotFoundError:
+            if os.path.lexists(temporary):
+                raise
+            raise StoreUnwritable(
+                f"can't write {name!r} in the store {self._root}: this process was stopped for so long that a "
+                f"collection took its half-written file {temporary}; run again"
+            ) from None
         except FileExistsError:
             if self.stat(name) is None and os.path.lexists(self._path(name)):
                 raise  # a folder or a symbolic link: the name can neither be read nor created

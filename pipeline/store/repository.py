@@ -164,10 +164,7 @@ class Repository:
 
     def _read_record(self, name: str) -> Record:
         """A record in its place, whichever that is."""
-        found = _PLACE.fullmatch(name)
-        if found is None:
-            raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
-        return _parse_record(self.storage.read(name), Digest(f"sha256:{found[1]}"), int(found[2]), name)
+        return parse_record(name, self.storage.read(name))
 
     def tasks(self) -> list[str]:
         """The families that have records."""
@@ -178,7 +175,22 @@ class Repository:
 
         Where another process was first, its record stands and is adopted. Where the record that stands has
         lost its blobs, ours becomes the next attempt.
+
+        A collection that saw a blob before the record that now names it may have taken it meanwhile, and a
+        record that was adopted likewise. So what was placed is looked at once it is all there, and placed
+        again: a collection looks at the records once more after it has taken a blob, so that one of the two
+        sees the other, however long either was stopped.
         """
+        commits = self._commit(drafts)
+        while not self._are_in_place(drafts, commits):
+            again = self._commit(drafts)
+            commits = [
+                Commit(new.record, old.is_ours or new.is_ours, old.differs or new.differs)
+                for old, new in zip(commits, again, strict=True)
+            ]
+        return commits
+
+    def _commit(self, drafts: Sequence[Draft]) -> list[Commit]:
         self._put_blobs(drafts)
         attempts = dict.fromkeys(range(len(drafts)), 1)
         commits: dict[int, Commit] = {}
@@ -200,6 +212,16 @@ class Repository:
                 else:
                     attempts[n] += 1
         return [commits[n] for n in range(len(drafts))]
+
+    def _are_in_place(self, drafts: Sequence[Draft], commits: Sequence[Commit]) -> bool:
+        """Whether the records are where they are looked for, with all that they name."""
+        blobs = {blob_name(blob) for draft in drafts for blob in draft.blobs}
+        records = {
+            f"{_folder(draft)}/{attempt}"
+            for draft, commit in zip(drafts, commits, strict=True)
+            for attempt in range(1, commit.record.attempt + 1)
+        }
+        return all(self.storage.stat(name) is not None for name in (*blobs, *records))
 
     def _put_blobs(self, drafts: Sequence[Draft]) -> None:
         """Make all blobs durable; other bytes under a blob's name are damage, which ours take the place of.
@@ -243,6 +265,14 @@ _FIELDS = {
     "started_at", "seconds",
 }  # fmt: skip
 _RECIPE = {"task", "step", "partition", "code", "parameters", "inputs", "file"}
+
+
+def parse_record(name: str, data: bytes) -> Record:
+    """The record of these bytes under a name; RecordDamaged where they are none of that place."""
+    found = _PLACE.fullmatch(name)
+    if found is None:
+        raise RecordDamaged(f"the record {name} does not lie where one would: move that file elsewhere")
+    return _parse_record(data, Digest(f"sha256:{found[1]}"), int(found[2]), name)
 
 
 def _parse_record(data: bytes, key: Digest, attempt: int, name: str) -> Record:

@@ -89,6 +89,14 @@ class Storage(Protocol):
         """Remove the names; those that do not exist are fine. A power cut may bring them back."""
         ...
 
+    def move(self, name: str, to: str) -> None:
+        """Give a name's bytes another name, whether that exists or not; that nobody else writes.
+
+        For a moment both names may be there, never neither. A power cut may undo it. Raises FileNotFoundError
+        like `read`.
+        """
+        ...
+
 
 def is_name(text: str) -> bool:
     """Say whether a storage accepts this as a name."""
@@ -189,3 +197,12 @@ class MemoryStorage:
         with self._lock:
             for name in doomed:
                 self._blobs.pop(name, None)
+
+    def move(self, name: str, to: str) -> None:
+        """See `Storage.move`."""
+        check_name(name)
+        check_name(to)
+        with self._lock:
+            if name not in self._blobs:
+                raise missing(name)
+            self._blobs[to] = self._blobs.pop(name)
