@@ -93,7 +93,7 @@ class Engine(Finder):
         self._under_way: set[Digest] = set()
         """What is being built, and stays claimed when what came before it is stored."""
         self._adopted: set[Digest] = set()
-        """What others had stored before, and stays claimed until `close`: nothing else says that it is used."""
+        """What others had stored, and stays claimed until `close`: nothing else says that it is used."""
         self._group: list[tuple[Work, Draft]] = []
         self._group_bytes = 0
         self._flushed_at = stopwatch()

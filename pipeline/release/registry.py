@@ -15,7 +15,7 @@ from pipeline.clock import Clock, system_clock
 from pipeline.errors import AliasMoved, ConfigurationError, GateRefused
 from pipeline.release import signed
 from pipeline.release.aliases import Aliases, Generation, Step, place_of
-from pipeline.release.signing import Signer, Trust
+from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import Digest, canonical_json
@@ -141,10 +141,13 @@ class Registry(Aliases):
         newest = self.current(alias)
         if (newest.number if newest else 0) != expected or not self.storage.put(entry):
             raise AliasMoved(self._winner(alias, expected))
-        # Only now is the bundle in use: a collection that saw it unused may have taken it until now.
+        self._secure(files, signed_by, judged)
+        return generation
+
+    def _secure(self, files: Bundle, signed_by: Signature, judged: dict[str, bytes]) -> None:
+        """Put again what a collection took of a bundle that is in use only now."""
         signed.put(self.storage, files, signed_by)
         self.storage.put(judged)
-        return generation
 
     def _held(self, name: str) -> dict[str, bytes]:
         try:

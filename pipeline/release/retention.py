@@ -68,7 +68,9 @@ def _items(
     folders: dict[str, list[str]] = {}
     for name in view.below("bundles"):
         folders.setdefault(name.split("/")[1], []).append(name)
-    for lost in kept - {f"sha256:{bundle}" for bundle in folders}:  # its signature is; the rest may not be
+    for lost in sorted(
+        kept - {f"sha256:{bundle}" for bundle in folders}
+    ):  # its signature is; the rest may not be
         yield Item("bundles", (), True, "", _files(view, Digest(lost), False))
     for bundle, names in folders.items():
         digest = Digest(f"sha256:{bundle}")

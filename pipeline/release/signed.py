@@ -6,6 +6,8 @@ written last, so that a bundle that is named is whole.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
 from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.repository import FORMAT as STORE_FORMAT
@@ -49,12 +51,13 @@ def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
             repository.set_aside(blob, f"damaged-{blob.short}")
     items = {"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}}
     place, text = f"{folder(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
-    if storage.stat(place) is not None and storage.read(place, 0, len(text) + 1) != text:
-        storage.delete([place])
+    with suppress(FileNotFoundError):
+        if storage.read(place, 0, len(text) + 1) != text:
+            storage.delete([place])
     items[place] = text  # the last: what is named is whole
     storage.put({name: data for name, data in items.items() if name != place})
     storage.put({place: text})
-    while any(storage.stat(name) is None for name in items):
+    if any(storage.stat(name) is None for name in items):
         storage.put(items)
 
 
@@ -92,6 +95,8 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
         try:
             signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
             trust.verify("bundle", manifest, signature)
+        except FileNotFoundError:  # collected meanwhile
+            continue
         except (ValueError, KeyError, TypeError) as error:
             refused = BundleDamaged(
                 f"{name} in {storage} does not read as a signature ({error}): publish the bundle again"

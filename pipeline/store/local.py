@@ -236,7 +236,7 @@ class LocalStorage:
             if os.path.lexists(temporary):
                 raise
             raise StoreUnwritable(
-                f"can't write {name!r} in the store {self._root}: this process was stopped for so long that a "
+                f"can't write {name!r} in the store {self._root}: this process was stopped so long that a "
                 f"collection took its half-written file {temporary}; run again"
             ) from None
         except FileExistsError:

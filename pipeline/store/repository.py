@@ -200,10 +200,10 @@ class Repository:
             bodies = {n: _body(drafts[n], attempt) for n, attempt in attempts.items()}
             created = self.storage.put({names[n]: canonical_json(body) for n, body in bodies.items()})
             for n, name in names.items():
-                if name in created:
-                    record = _record(bodies[n], drafts[n].key, attempts[n], name)
-                else:
-                    record = _parse_record(self.storage.read(name), drafts[n].key, attempts[n], name)
+                try:
+                    record = self._placed(name, bodies[n], name in created)
+                except FileNotFoundError:  # collected meanwhile: it is placed again
+                    continue
                 if _differs(record, drafts[n]):
                     differing.add(n)
                 if name in created or self._stands(record):
@@ -213,15 +213,21 @@ class Repository:
                     attempts[n] += 1
         return [commits[n] for n in range(len(drafts))]
 
+    def _placed(self, name: str, body: dict[str, Any], is_ours: bool) -> Record:
+        """The record that stands under a name: ours, or the one that was there."""
+        if is_ours:
+            return _record(body, body["key"], body["attempt"], name)
+        return parse_record(name, self.storage.read(name))
+
     def _are_in_place(self, drafts: Sequence[Draft], commits: Sequence[Commit]) -> bool:
         """Whether the records are where they are looked for, with all that they name."""
-        blobs = {blob_name(blob) for draft in drafts for blob in draft.blobs}
-        records = {
+        blobs = [blob_name(blob) for draft in drafts for blob in draft.blobs]
+        records = [
             f"{_folder(draft)}/{attempt}"
             for draft, commit in zip(drafts, commits, strict=True)
             for attempt in range(1, commit.record.attempt + 1)
-        }
-        return all(self.storage.stat(name) is not None for name in (*blobs, *records))
+        ]
+        return all(self.storage.stat(name) is not None for name in dict.fromkeys([*blobs, *records]))
 
     def _put_blobs(self, drafts: Sequence[Draft]) -> None:
         """Make all blobs durable; other bytes under a blob's name are damage, which ours take the place of.
@@ -230,7 +236,7 @@ class Repository:
         """
         blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
         created = self.storage.put({"format": FORMAT, **blobs})
-        damaged = {name for name in blobs.keys() - created if not self._holds(name, blobs[name])}
+        damaged = [name for name in blobs if name not in created and not self._holds(name, blobs[name])]
         for name in damaged:
             self._discard(name, drafts[0].body["run"])
         if damaged:
