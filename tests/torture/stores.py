@@ -63,23 +63,23 @@ class Writer(NamedTuple):
 
 def reuses_blobs(writer: Writer) -> None:
     """It makes a new value of the bytes of an old one, with its code and environment."""
-    _run(writer, "Reuses", draft("Reuses", "new", OLD["value"]))
+    run(writer, "Reuses", draft("Reuses", "new", OLD["value"]))
 
 
 def makes_again(writer: Writer) -> None:
     """It adopts an old record, of the action that it was about to build."""
-    _run(writer, "Again", draft("Old", "a", OLD["value"]))
+    run(writer, "Again", draft("Old", "a", OLD["value"]))
 
 
 def reads_garbage(writer: Writer) -> None:
     """It found an old record and built on it."""
     read = {"task": "Old", "digests": {"2013-05-01": digest_bytes(OLD["other"])}}
-    _run(writer, "Reads", draft("Reads", "b", b"of the other", {"other": read}))
+    run(writer, "Reads", draft("Reads", "b", b"of the other", {"other": read}))
 
 
 def builds_two(writer: Writer) -> None:
     """It commits a group, one of it of old bytes."""
-    _run(writer, "Two", draft("Two", "c", b"fresh"), draft("Two", "d", OLD["other"]))
+    run(writer, "Two", draft("Two", "c", b"fresh"), draft("Two", "d", OLD["other"]))
 
 
 def promotes_garbage(writer: Writer) -> None:
@@ -106,7 +106,7 @@ WRITERS: dict[str, Callable[[Writer], None]] = {
 }  # fmt: skip
 
 
-def _run(writer: Writer, family: str, *drafts: Draft) -> None:
+def run(writer: Writer, family: str, *drafts: Draft) -> None:
     """A run of one stage, in the order of the engine."""
     session = Session(writer.offline, writer.clock)
     process = {"host": "elsewhere"} if writer.is_elsewhere else this_process(writer.clock())
@@ -206,12 +206,12 @@ def _begun() -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Both stores, as they were before any interleaving: garbage has been seen to be so for two days."""
     offline, online, clock = MemoryStorage(), MemoryStorage(), FakeClock("2026-01-01T00:00:00+00:00")
     old = Writer(offline, online, clock, [], [])
-    _run(old, "Old", draft("Old", "a", OLD["value"]), draft("Old", "b", OLD["other"]))
+    run(old, "Old", draft("Old", "a", OLD["value"]), draft("Old", "b", OLD["other"]))
     for number in range(4):
         clock.advance(days=1)
         _promote(old, bundle(number))
     clock.now = datetime.datetime.fromisoformat(NOW) - datetime.timedelta(days=50)
-    _run(old, "Old", draft("Old", "kept", b"kept"))
+    run(old, "Old", draft("Old", "kept", b"kept"))
     clock.now = datetime.datetime.fromisoformat(NOW) - datetime.timedelta(days=2)
     patience = Patience(datetime.timedelta(days=1), datetime.timedelta(days=1))
     for storage in (offline, online):
@@ -238,6 +238,7 @@ class Stores:
         self._skewed = FakeClock(NOW)
         """The writers'."""
         self._skewed.advance(days=skew)
+        self._skew = skew
         self._is_elsewhere = is_elsewhere
         self._acknowledged: list[str] = []
         self._committed: list[str] = []
@@ -293,15 +294,20 @@ class Stores:
 
     def _names(self, where: str) -> set[str]:
         names: set[str] = set()
-        for each in self._acknowledged:
-            if where == "offline" and each.startswith("records/"):
-                names |= {f"{each}/1"}
-                body = self._record(each)
-                names |= {blob_name(blob) for blob in _blobs(body)} if body else set()
+        for each in self._promised() if where == "offline" else ():
+            record = self._record(each)
+            names |= {f"{each}/1", *(map(blob_name, _blobs(record)) if record else ())}
         if where == "online":
             for made in self._serving():
                 names |= {*signed.names(made), f"{signed.folder(made.digest)}/{_signer().key.hex}"}
         return names
+
+    def _promised(self) -> list[str]:
+        """The acknowledged records that must be there: but for those of a run on another machine, of which
+        nobody knows that it lives, with a clock by which it is long over, that was stopped for long."""
+        if self._is_elsewhere and self._skew < 0:
+            return []
+        return [each for each in self._acknowledged if each.startswith("records/")]
 
     def _serving(self) -> list[Bundle]:
         """The last two bundles of the alias, as its generations stand now."""
@@ -345,11 +351,8 @@ class Stores:
         return found
 
     def _missing(self) -> list[str]:
-        records = (each for each in self._acknowledged if each.startswith("records/"))
-        found = [f"{each} was acknowledged, and is lost" for each in records if self._record(each) is None]
-        if self._is_elsewhere and self._skewed.now < self._clock.now:
-            found = []  # stopped for longer than the grace, it was not known to live, nor to be young
-        found += self._hollow()
+        lost = (each for each in self._promised() if self._record(each) is None)
+        found = [*(f"{each} was acknowledged, and is lost" for each in lost), *self._hollow()]
         for made in self._serving():
             try:
                 signed.read(self.online, made.digest, _trust())
