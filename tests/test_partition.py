@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.values import partition
 from pipeline.values.digest import digest_bytes
-from pipeline.values.partition import Interval, Window, parse_interval, tree_root
+from pipeline.values.partition import Interval, Window, label_of, parse_interval, tree_root
 from tests.strategies import reproducible
 
 TODAY = date(2013, 10, 5)
@@ -84,6 +84,15 @@ def test_an_interval_holds_its_days_and_reads_back(start: date, length: int) -> 
 
 
 @reproducible
+@given(DAYS, st.integers(0, 23), st.integers(0, 800), st.booleans())
+def test_the_labels_of_an_interval_are_those_of_its_partitions(
+    start: date, hour: int, length: int, is_of_hours: bool
+) -> None:
+    first = datetime(start.year, start.month, start.day, hour, tzinfo=UTC) if is_of_hours else start
+    dates = Interval(first, first + length * timedelta(hours=1 if is_of_hours else 24))
+    assert dates.labels() == [label_of(moment) for moment in dates]
+
+
 @given(DAYS, st.integers(2, 800), st.data())
 def test_a_split_loses_no_day(start: date, length: int, data: st.DataObject) -> None:
     interval = Interval(start, start + timedelta(length))

@@ -21,7 +21,7 @@ from pipeline.code.signature import Signature, is_racy, of_status
 from pipeline.errors import DataError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, digest_bytes, digest_value
-from pipeline.values.partition import GROUPS, Interval, label_of
+from pipeline.values.partition import GROUPS, Interval
 
 Found = Digest | DataError | None
 """A file's digest; None where there is no file, the error where one can't be read."""
@@ -85,8 +85,7 @@ class Fingerprints:
         """An interval's groups, each with its labels."""
         if partitions not in self._known_parts:
             self._known_parts[partitions] = [
-                (label, list(map(label_of, part)), part)
-                for label, part in partitions.groups(GROUPS[partitions.unit][-1])
+                (label, part.labels(), part) for label, part in partitions.groups(GROUPS[partitions.unit][-1])
             ]
         return self._known_parts[partitions]
 

@@ -90,7 +90,7 @@ def _seen(
     None where none of these is there, nor may come to be in this run: the state goes by it as it is.
     """
     (entry,) = task.inputs.values()
-    outcomes = {label: partitions[label] for label in map(label_of, link.dates)}
+    outcomes = {label: partitions[label] for label in link.dates.labels()}
     if all(_is_left_out(outcome, entry.failed) for outcome in outcomes.values()):
         return None
     tables = Seen(entry.task.task_family, outcomes, entry.failed, single=link.is_single)

@@ -141,7 +141,7 @@ class Growth:
             }
             made = branch(nodes, plot.is_sound, value)
         else:
-            labels = map(label_of, plot.dates)
+            labels = plot.dates.labels()
             made = leaf({label: outcomes[label] for label in labels}, plot.is_sound, value)
         if made.complete and plot.key is not None:
             self._engine.remember(plot.key, made)
@@ -161,7 +161,7 @@ def _members(
 ) -> dict[str, Outcome]:
     """What a plot's value is made of: its members' values, or its partitions' outcomes."""
     if not plot.plots:
-        return {label: outcomes[label] for label in map(label_of, plot.dates)}
+        return {label: outcomes[label] for label in plot.dates.labels()}
     found = {}
     for label, each in plot.plots.items():
         value = each.value if isinstance(each, Node) else values[label]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.build.outcome import Outcome, Policy, Seen
 from pipeline.build.tree import Below, Tree, below
-from pipeline.values.partition import WHOLE, Interval, Window, label_of, slot
+from pipeline.values.partition import WHOLE, Interval, Window, slot
 
 if TYPE_CHECKING:
     from pipeline.build.task import Stage
@@ -45,7 +45,7 @@ class Input:
         if moment is None:
             return Seen(task, outcomes, self.failed, self.optional, single=False, everything=True)
         asked = self._asked(slot(moment))
-        labels = map(label_of, asked)
+        labels = asked.labels()
         is_single = self.window is None and len(asked) == 1
         return Seen(task, {label: outcomes[label] for label in labels}, self.failed, self.optional, is_single)
 

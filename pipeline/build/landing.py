@@ -82,9 +82,14 @@ class Files:
         """What in the pattern stands for a partition."""
         return next(slot for slot in _SLOTS if slot in os.path.basename(self.pattern))
 
+    @cached_property
+    def _around(self) -> list[str]:
+        """What stands before a label, between one and the next, and behind the last."""
+        return self._place.split(self.slot)
+
     def path(self, label: str) -> str:
         """Where a partition's file is, or would be. A text: a night asks for a thousand of them."""
-        return self._place.replace(self.slot, label)
+        return label.join(self._around)
 
     def days(self) -> list[datetime.date]:
         """The days, or hours, for which there is a file, in order; DataError where nobody can tell."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.build import failure
+from pipeline.build import session as sessions
 from pipeline.build.outcome import Output
 from pipeline.build.result import Made
 from pipeline.clock import stopwatch
@@ -49,6 +50,7 @@ def produce(make: Callable[[], Made]) -> Result:
     began = stopwatch()
     try:
         made = make()
+        sessions.current().require_as_identified()
         outputs, blobs = _encoded(made)
     except Exception as error:
         return Failed(error, failure.fields(error))

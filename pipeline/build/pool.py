@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING
@@ -37,7 +37,8 @@ SETTLED_S = 0.5
 WORTH_S = 4.0
 """What is left must take so long for a pool to be started: its processes import what this one has."""
 
-Packed = tuple[Order, bytes]
+_Sent = tuple[Order, bytes]
+"""An order, and as what it is sent."""
 
 
 def makers(session: Session) -> Makers:
@@ -109,6 +110,29 @@ class Makers:
             self._pool.close()
 
 
+class _Packed(Iterator[_Sent]):
+    """Orders as they are sent, the next one ready: while it was claimed and packed, a process would wait."""
+
+    def __init__(self, packed: Iterator[_Sent]) -> None:
+        self._packed = packed
+        self._ready: list[_Sent] = []
+
+    def prepare(self) -> None:
+        """Have the next one ready, if there is one."""
+        self._ready = self._ready or list(islice(self._packed, 1))
+
+    def __next__(self) -> _Sent:
+        self.prepare()
+        if not self._ready:
+            raise StopIteration
+        return self._ready.pop()
+
+    def end(self) -> list[Order]:
+        """Take no more; what was ready, and will not be sent."""
+        left, self._ready, self._packed = self._ready, [], iter(())
+        return [order for order, _ in left]
+
+
 class Pool:
     """Processes that build for one run, `count` at most; each is begun when there is a build for it."""
 
@@ -124,18 +148,18 @@ class Pool:
     def make(self, orders: Iterator[Order]) -> Generator[tuple[Order, Result], None, None]:
         """Make orders; whichever is ready first comes back first.
 
-        No more are taken than there are processes, and one that is just coming back. What no process can be
-        given, and all that follows, is made here.
+        No more are taken than there are processes, one for whoever is ready next, and one that is just coming
+        back. What no process can be given, and all that follows, is made here.
         """
         unfit: list[Order] = []
-        packed = self._packed(orders, unfit)
+        packed = _Packed(self._packed(orders, unfit))
         try:
             while self._hand_out(packed):
+                packed.prepare()
                 for order, answer in self._answers():
                     if isinstance(answer, Unfit):
                         self._tell(answer.why)
-                        unfit.append(order)
-                        packed = iter(())
+                        unfit += [order, *packed.end()]
                         continue
                     self._hand_out(packed)  # a process must not wait until its last value is stored
                     yield order, answer
@@ -144,7 +168,7 @@ class Pool:
                 self.close()
         yield from in_process(chain(unfit, orders))
 
-    def _packed(self, orders: Iterable[Order], unfit: list[Order]) -> Iterator[Packed]:
+    def _packed(self, orders: Iterable[Order], unfit: list[Order]) -> Iterator[_Sent]:
         """Orders as they are sent, up to the first that can't be."""
         if self._is_refused:
             return
@@ -158,7 +182,7 @@ class Pool:
                 return
             yield order, sent
 
-    def _hand_out(self, packed: Iterator[Packed]) -> bool:
+    def _hand_out(self, packed: _Packed) -> bool:
         """Give each process a build that has none; whether any is at one."""
         while sum(hand.order is not None for hand in self._hands) < self._count:
             given = next(packed, None)

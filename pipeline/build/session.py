@@ -19,6 +19,8 @@ from pipeline.build.nodes import as_found, decode, encode
 from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
+from pipeline.code.unloaded import Unloaded
+from pipeline.errors import TaskError
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
@@ -64,6 +66,7 @@ class Session:
         """What each stage would read, as it was last looked at."""
         self._code_blobs: dict[Digest, bytes] = {}
         self._codes: dict[tuple[str, ...], Digest] = {}
+        self._unloaded = Unloaded()
         self._environment: bytes | None = None
         self._makers: Makers | None = None
         self._makers_pid = 0
@@ -86,9 +89,18 @@ class Session:
                     "python": code.python,
                 }
             )
+            self._unloaded.identified(code)
             self._codes[roots] = digest_bytes(blob)
             self._code_blobs[self._codes[roots]] = blob
         return self._codes[roots]
+
+    def require_as_identified(self) -> None:
+        """See that what was loaded for a build is the code of which its key tells; TaskError where not."""
+        if edited := self._unloaded.edited():
+            raise TaskError(
+                f"{', '.join(edited)} was edited while the run was under way, before it was loaded: its key "
+                f"would tell of other code. Nothing of it was kept; run again"
+            )
 
     def code_roots(self, code: Digest) -> tuple[str, ...]:
         """The classes that a code identity was found out of."""

@@ -178,7 +178,7 @@ class Snapshot(Landed):
         """Read the drops that are new, and say which day sees which."""
         found = self._drops(engine.session)
         if isinstance(found, Outcome):
-            labels = map(label_of, self.partitions())
+            labels = self.partitions().labels()
             return {label: (self.accepted(label) if found.missing else None) or found for label in labels}
         broken = {label: _broken(each) for label, each in found.items() if isinstance(each, DataError)}
         works = [self.read(engine, label, each) for label, each in found.items() if isinstance(each, Digest)]
@@ -186,7 +186,7 @@ class Snapshot(Landed):
         outcomes, seen = {}, hole("before the first drop")
         coming = iter(drops)
         upcoming = next(coming, None)
-        for label in map(label_of, self.partitions()):
+        for label in self.partitions().labels():
             while upcoming is not None and upcoming <= label:
                 seen, upcoming = drops[upcoming], next(coming, None)
             outcomes[label] = seen
@@ -196,7 +196,7 @@ class Snapshot(Landed):
         """The days that do without, where there is no drop."""
         if not isinstance(found, Outcome) or not found.missing:
             return []
-        return [label for label in map(label_of, self.partitions()) if self.accepted(label)]
+        return [label for label in self.partitions().labels() if self.accepted(label)]
 
     def _drops(self, session: Session) -> dict[str, Found] | Outcome:
         """The digests of the drops that some day of the interval sees; what it means where there is none."""

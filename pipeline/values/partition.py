@@ -24,6 +24,9 @@ _LENGTH = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 GROUPS: dict[Unit, tuple[int, ...]] = {"day": (4, 7), "hour": (4, 7, 10)}
 """How many letters of a label name its year, its month, and its day: the groups, the lowest last."""
 _YEAR, _MONTH, _DAY_WIDTH = len("2013"), len("2013-05"), len("2013-05-06")
+_DAYS = tuple(f"-{day:02}" for day in range(1, 32))
+_HOURS = tuple(f"T{hour:02}" for hour in range(24))
+"""What follows a month's label, and a day's, in those of their partitions."""
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _HOUR = re.compile(rf"{_DAY}T\d{{2}}")
 _ISO_RANGE = re.compile(rf"({_DAY}(?:T\d{{2}})?)-({_DAY}(?:T\d{{2}})?)")
@@ -97,6 +100,16 @@ class Interval:
             stop = min(_next(start, width), self.stop)
             yield label_of(start)[:width], Interval(start, stop)
             start = stop
+
+    def labels(self) -> list[str]:
+        """The labels of its partitions. Spelled out by the month, or the day: a night asks for a thousand."""
+        width = GROUPS[self.unit][-1]
+        found: list[str] = []
+        for label, part in self.groups(width):
+            rests = _HOURS if self.unit == "hour" else _DAYS
+            first = part.start.hour if isinstance(part.start, datetime) else part.start.day - 1
+            found += [label + rest for rest in rests[first : first + len(part)]]
+        return found
 
     def months(self) -> list[Interval]:
         """The whole months within."""

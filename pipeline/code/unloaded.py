@@ -1,0 +1,55 @@
+"""Whether what a process loads is what was identified: source can be edited between the two.
+
+A module that is loaded only when a build needs it may be another by then than the one that its key tells of.
+What was loaded before it was identified is what it was, however often its file is edited while a run goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pipeline.code.fingerprint import Code
+from pipeline.code.signature import Signature, of_path
+
+
+class Unloaded:
+    """The first-party files whose modules this process has not loaded yet."""
+
+    def __init__(self) -> None:
+        self._awaited: dict[str, tuple[Signature, str | None]] = {}
+        """Each with its signature and its meaning when it was identified."""
+        self._count = 0
+        """How many modules there were at the last look: none was loaded while it stays."""
+
+    def identified(self, code: Code) -> None:
+        """Await the files of a code of which nothing is loaded yet."""
+        loaded = _loaded()
+        for path, signature in code.files.items():
+            if path not in loaded:
+                self._awaited[path] = signature, code.meanings.get(path)
+
+    def edited(self) -> list[str]:
+        """Files that were loaded since, and by then meant something else than when they were identified."""
+        if not self._awaited or len(sys.modules) == self._count:
+            return []
+        self._count = len(sys.modules)
+        found = []
+        for path in sorted(self._awaited.keys() & _loaded()):
+            if self._is_other(path):
+                found.append(path)
+            else:
+                del self._awaited[path]
+        return found
+
+    def _is_other(self, path: str) -> bool:
+        signature, meant = self._awaited[path]
+        if of_path(path) == signature:
+            return False
+        from pipeline.code.source import meaning
+
+        return meant is None or meaning(path) != meant
+
+
+def _loaded() -> set[str]:
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {file for file in files if file}

@@ -1,0 +1,87 @@
+"""Code that is edited while a run is under way: nothing is kept under a key that tells of other code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.build.session import Session
+from pipeline.store.local import LocalStorage
+from pipeline.store.repository import Repository
+from tests.world import World
+
+TASKS = """
+    from pathlib import Path
+    from pipeline import Column, Contract, Map, Source
+
+    class Readings(Source):
+        "What lands."
+        files = "readings/{day}.csv"
+        contract = Contract((Column("name", "string"), Column("value", "int64")), key=("name",))
+
+    class Scaled(Map):
+        "Readings by a factor; somebody edits it before it is loaded."
+        def requires(self):
+            return {"readings": Readings(dates=self.dates)}
+
+        def build(self, readings):
+            path = Path(__file__).with_name("factor.py")
+            path.write_text(path.read_text().replace("FACTOR = 1", "FACTOR = 2"))
+            from lab.factor import FACTOR
+            return {"value": readings["value"][0].as_py() * FACTOR}
+"""
+SCALED, DATES = "lab.tasks.Scaled", "2013-05-01-2013-05-03"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[World]:
+    with closing(World(tmp_path / "world", LocalStorage(tmp_path / "store"))) as world:
+        world.code("lab.tasks", TASKS)
+        world.code("lab.factor", "FACTOR = 1\n")
+        for day in ("2013-05-01", "2013-05-02"):
+            world.rows(f"readings/{day}.csv", [{"name": "a", "value": 3}])
+        yield world
+
+
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.thorough)])
+def test_a_module_edited_before_it_is_loaded_ends_the_run_and_keeps_nothing(
+    lab: World, processes: str
+) -> None:
+    lab.set("headrace", "processes", processes)
+
+    stopped = lab.run(SCALED, dates=DATES)
+
+    assert "factor.py was edited while the run was under way" in stopped.summary["error"]
+    assert not list(Repository(lab.storage).records("Scaled"))
+    assert lab.built(SCALED, dates=DATES)
+    assert [value["value"] for value in lab.load(SCALED, dates=DATES).values()] == [6, 6]
+
+
+def test_a_comment_edited_before_its_module_is_loaded_is_no_edit(lab: World) -> None:
+    lab.edit("lab.tasks", '.replace("FACTOR = 1", "FACTOR = 2")', '+ "# one\\n"')
+
+    assert lab.built(SCALED, dates=DATES)
+
+
+def test_a_module_edited_after_it_was_loaded_is_what_it_was(lab: World) -> None:
+    lab.edit("lab.tasks", "from pathlib", "import lab.factor\nfrom pathlib")
+
+    assert lab.built(SCALED, dates=DATES)
+    assert [value["value"] for value in load_made(lab)] == [3, 3]
+
+
+def test_who_looks_at_no_edit_keeps_what_other_code_made(lab: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "require_as_identified", lambda session: None)
+
+    lab.built(SCALED, dates=DATES)
+
+    assert [value["value"] for value in load_made(lab)] == [6, 6]
+
+
+def load_made(lab: World) -> list[dict[str, int]]:
+    """What stands for the code as it was when the run began."""
+    lab.code("lab.factor", "FACTOR = 1\n")
+    return list(lab.load(SCALED, dates=DATES).values())
