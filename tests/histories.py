@@ -210,18 +210,20 @@ _ASKING = st.one_of(
     _of(edit, _one(*EDITS)), _of(edit, _one(*EDITS)), _of(set_scale, _one(1, 2)), _of(set_floor, _one(0, 1)),
     _of(accept_gap, _one("", DAYS[1], DAYS[3])), _of(ask, _ASK), _of(wait_a_day),
 )  # fmt: skip
+_COLLECTING = _of(collect, _one(0, 1, 30), _one(0, 1))
 _STORING = st.one_of(
     _of(lose, _one("blobs", "records", "cache"), _NUMBER),
     _of(cut_short, _one("blobs", "records", "cache"), _NUMBER),
     _of(flip, _one("blobs", "records", "cache"), _NUMBER),
     _of(lose_all, _one("cache", "cache/stages", "cache/latest", "cache/files", "records/Clean", "blobs")),
     _of(move_to_an_empty_store),
-    _of(collect, _one(0, 1, 30), _one(0, 1)),
+    _COLLECTING,
 )
 _RUNNING = st.one_of(
     _of(run_into, _one(*FAULTS), _AT),
     _of(run_beside_another, _AT, _ASK),
     _of(run_while, _AT, _LANDING),
+    _of(run_while, _AT, _COLLECTING),
 )
 STEP = st.one_of(_LANDING, _ASKING, _STORING, _RUNNING)
 HISTORIES = st.lists(st.lists(STEP, min_size=1, max_size=3), min_size=2, max_size=4)

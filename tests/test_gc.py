@@ -20,7 +20,7 @@ from pipeline.store.local import LocalStorage
 from pipeline.store.mark import View
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage, Storage
-from pipeline.values.digest import digest_bytes, parse_json
+from pipeline.values.digest import canonical_json, digest_bytes, parse_json
 from tests.conftest import Ask
 from tests.sales import DATES, MODEL
 from tests.torture.stores import Writer, bundle, draft, registry, run, verdict
@@ -83,6 +83,17 @@ def test_the_last_complete_run_of_each_family_is_kept_however_old(store: Store) 
     store.collected()
 
     assert [store.has(first), store.has(second), store.has(other)] == [False, True, True]
+
+
+def test_the_last_run_is_kept_though_it_failed_and_the_last_complete_one(store: Store) -> None:
+    first, second, third = store.made("1"), store.made("2", days=400), store.made("3", days=400)
+    ledger = max(name for name in store.storage.list("runs") if name.endswith("/run"))
+    told = parse_json(store.storage.read(ledger))
+    store.storage.replace(ledger, canonical_json({**told, "status": "failed"}))
+
+    store.collected()
+
+    assert [store.has(first), store.has(second), store.has(third)] == [False, True, True]
 
 
 def test_what_runs_used_of_late_is_kept(store: Store) -> None:
@@ -403,12 +414,16 @@ def test_an_empty_store_holds_nothing_to_collect(tmp_path: Path) -> None:
 # The command.
 
 
-def test_a_plan_does_nothing_and_what_is_executed_is_not_missed(shop: World, ask: Ask) -> None:
+def test_a_plan_does_nothing_and_what_was_used_last_is_not_missed(shop: World, ask: Ask) -> None:
+    """What was used last was found, and not made: a change was reverted."""
     shop.clock.advance(days=100)
     rules = ("--keep-days", "0", "--grace-days", "0", "--trash-days", "0")
-    shop.edit("shop.rules", 'table["amount"], floor', 'table["amount"], floor + 0')
+    edit = ("shop.rules", 'table["amount"], floor', 'table["amount"], floor + 6')
+    shop.edit(*edit)
     assert "Clean 2013-05-01" in shop.built(MODEL, dates=DATES)
     shop.clock.advance(days=1)
+    shop.edit(edit[0], edit[2], edit[1])
+    assert shop.built(MODEL, dates=DATES) == []
     before = stamps(shop.folder.parent / "store")
 
     said = ask("gc", *rules)
@@ -426,6 +441,8 @@ def test_a_plan_does_nothing_and_what_is_executed_is_not_missed(shop: World, ask
     assert "deleted for good" in done
     assert "nothing else: there is nothing to collect" in again
     assert shop.built(MODEL, dates=DATES) == []
+    shop.edit(*edit)
+    assert "Clean 2013-05-01" in shop.built(MODEL, dates=DATES)
 
 
 @pytest.mark.parametrize(

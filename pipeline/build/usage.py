@@ -36,8 +36,8 @@ class Usage(NamedTuple):
 
 
 def usage(view: View, since: datetime.datetime, is_live: IsLive) -> Usage:
-    """What is used by the runs that began since then, by those under way, by the last complete one of each
-    requested family, and by who is about to build."""
+    """What is used by the runs that began since then, by those under way, by the last one and the last
+    complete one of each requested family, and by who is about to build."""
     runs = _runs(view)
     kept = _kept(runs, since, is_live)
     walk = _Walk(view)
@@ -78,13 +78,15 @@ def _began(run: str) -> str:
 
 def _kept(runs: Mapping[str, _Run], since: datetime.datetime, is_live: IsLive) -> set[str]:
     kept: set[str] = set()
-    last: dict[str, str] = {}
+    last: dict[tuple[str, bool], str] = {}
     for name, run in sorted(runs.items()):
         is_young = not run.began or datetime.datetime.fromisoformat(run.began) >= since
         if is_young or (_is_unfinished(run.summary) and is_live(run.summary.get("process"))):
             kept.add(name)
-        if run.summary.get("status") == status.COMPLETE:
-            last.update({str(task).partition("(")[0]: name for task in run.summary.get("tasks", ())})
+        is_complete = run.summary.get("status") == status.COMPLETE
+        if is_complete or any("/settled/" in each for each in run.names):
+            families = (str(task).partition("(")[0] for task in run.summary.get("tasks", ()))
+            last.update({(family, is_complete): name for family in families})
     return kept | set(last.values())
 
 
