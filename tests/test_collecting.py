@@ -19,7 +19,8 @@ from pipeline.store.collection import Collection, Done, Plan
 from pipeline.store.mark import Garbage, Item, Mark
 from pipeline.store.reach import records
 from pipeline.store.repository import Repository
-from tests.torture.collecting import END, Interleaving, Step, campaign, interleavings, run
+from tests.torture.collecting import Interleaving, Step, campaign, interleavings, run
+from tests.torture.turns import END
 
 Patch = pytest.MonkeyPatch
 

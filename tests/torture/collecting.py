@@ -23,7 +23,7 @@ from pipeline.store.collection import Collection, Patience
 from pipeline.store.local import LocalStorage
 from pipeline.store.storage import MemoryStorage
 from tests.torture.stores import WRITERS, Checked, Stores
-from tests.torture.turns import Actor
+from tests.torture.turns import END, Actor
 
 DAY = datetime.timedelta(days=1)
 SKEWS = (0, -4000, 4000)
@@ -34,7 +34,6 @@ _JUMPS = (0, 0, 2, -3, 40)
 
 Step = tuple[str, int]
 """A process and for how many operations it goes on; or `clock`, and by how many days it jumps."""
-END = 1 << 60
 
 
 class Interleaving(NamedTuple):

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pipeline.store.storage import Storage
 
+END = 1 << 60
+"""So many operations that no process makes them."""
+
 
 class Killed(BaseException):
     """The process is gone: nothing that it still tries comes about."""
@@ -22,20 +25,26 @@ class Actor:
         self._act = act
         self._left = 0
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
         self._is_killed = False
         self.is_over = False
         self.error: Exception | None = None
         """What ended it, if it was not its end."""
         self.operations = 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def go(self, operations: int = 1 << 60) -> None:
+    def go(self, operations: int = END) -> None:
         """Let it do so many operations, and what it does between them, or go to its end."""
-        if not self.is_over:
-            self._left = operations
-            self._go.release()
-            self._back.acquire()
+        if self.is_over:
+            return
+        self._left = operations
+        if self._thread is None and operations == END:
+            self._run()  # nobody stops it: it needs no thread
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run_in_turns, daemon=True)
+            self._thread.start()
+        self._go.release()
+        self._back.acquire()
 
     def kill(self) -> None:
         """End it where it stands."""
@@ -52,8 +61,12 @@ class Actor:
         self._left -= 1
         self.operations += 1
 
-    def _run(self) -> None:
+    def _run_in_turns(self) -> None:
         self._go.acquire()
+        self._run()
+        self._back.release()
+
+    def _run(self) -> None:
         try:
             if not self._is_killed:
                 self._act(self)
@@ -62,7 +75,6 @@ class Actor:
         except Exception as error:
             self.error = error
         self.is_over = True
-        self._back.release()
 
 
 class Turned:
