@@ -408,7 +408,7 @@ def test_a_bundle_that_serves_and_whose_manifest_is_lost_is_named() -> None:
 
 def test_an_empty_store_holds_nothing_to_collect(tmp_path: Path) -> None:
     assert collected(LocalStorage(tmp_path / "store"), FakeClock()) == set()
-    assert not (tmp_path / "store" / "blobs").exists()
+    assert not (tmp_path / "store").exists()
 
 
 # The command.

@@ -132,7 +132,6 @@ class Registry(Aliases):
         if not why:
             raise ConfigurationError("a change of what serves needs a reason: give --why")
         files, signed_by = signed.take(self.storage, bundle, self.trust)
-        judged = self._held(verdict)
         at, number = self.now(), expected + 1
         generation = Generation(alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic)
         fields = asdict(generation)
@@ -141,19 +140,12 @@ class Registry(Aliases):
         newest = self.current(alias)
         if (newest.number if newest else 0) != expected or not self.storage.put(entry):
             raise AliasMoved(self._winner(alias, expected))
-        self._secure(files, signed_by, judged)
+        self._secure(files, signed_by)
         return generation
 
-    def _secure(self, files: Bundle, signed_by: Signature, judged: dict[str, bytes]) -> None:
+    def _secure(self, files: Bundle, signed_by: Signature) -> None:
         """Put again what a collection took of a bundle that is in use only now."""
         signed.put(self.storage, files, signed_by)
-        self.storage.put(judged)
-
-    def _held(self, name: str) -> dict[str, bytes]:
-        try:
-            return {name: self.storage.read(name)}
-        except FileNotFoundError:  # of an earlier generation: what it said was verified then
-            return {}
 
     def _winner(self, alias: str, expected: int) -> str:
         newest = self.current(alias)

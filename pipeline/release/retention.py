@@ -1,7 +1,7 @@
 """Which bundles are kept: those that served last under each alias, and those that were judged of late.
 
-A bundle is pinned by an alias of its own: what serves under an alias is always kept. Generations are never
-collected: what served when, by whose doing and why stays, and so do the verdicts that they name.
+A bundle is pinned by an alias of its own: what serves under an alias is always kept. Generations and verdicts
+are never collected: what served when, by whose doing and why, and what the gate said, stays.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.values.digest import Digest, digest_bytes, parse_json
 
 
 class Retention(NamedTuple):
-    """The bundles that are kept, with the signatures and verdicts of all."""
+    """The bundles that are kept, with the signatures of all, and what is said of them."""
 
     bundles: frozenset[Digest]
     items: tuple[Item, ...]
@@ -28,16 +28,14 @@ def retention(view: View, models: int, since: datetime.datetime) -> Retention:
     """What of a store's bundles is kept: the last so many of each alias, and what was judged, or began to
     serve, since then; with each, the one that it was judged against."""
     kept: set[str] = set()
-    named: set[str] = set()
     for generations in _aliases(view).values():
         served = list(dict.fromkeys(str(each["bundle"]) for each in generations))
         kept |= set(served[:models])
         kept |= {str(each["bundle"]) for each in generations if is_young(str(each["at"]), since)}
-        named |= {str(each["verdict"]) for each in generations}
     verdicts = _verdicts(view)
     kept |= {bundle for bundle, found in verdicts.items() if is_young(str(found["at"]), since)}
     kept |= {str(verdicts[bundle]["champion"]) for bundle in kept & verdicts.keys()} - {"None"}
-    items = [*_items(view, kept, named, verdicts)]
+    items = [*_items(view, kept, verdicts)]
     present = {f"sha256:{name.split('/')[1]}" for name in view.below("bundles")}
     return Retention(frozenset(Digest(bundle) for bundle in kept & present), tuple(items))
 
@@ -62,9 +60,7 @@ def _verdicts(view: View) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _items(
-    view: View, kept: set[str], named: set[str], verdicts: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Item]:
+def _items(view: View, kept: set[str], verdicts: Mapping[str, Mapping[str, Any]]) -> Iterator[Item]:
     folders: dict[str, list[str]] = {}
     for name in view.below("bundles"):
         folders.setdefault(name.split("/")[1], []).append(name)
@@ -76,11 +72,9 @@ def _items(
         digest = Digest(f"sha256:{bundle}")
         at = str(verdicts.get(digest, {}).get("at", ""))
         yield Item("bundles", tuple(names), digest in kept, at, _files(view, digest, digest in kept))
-    for name in view.below("verdicts"):
-        digest = Digest(f"sha256:{name.split('/')[1]}")
-        yield Item("verdicts", (name,), digest in kept or name in named, str(verdicts[digest]["at"]))
-    for name in view.below("refs"):
-        yield Item("refs", (name,), True)
+    yield from (
+        Item("history", (name,), True) for folder in ("verdicts", "refs") for name in view.below(folder)
+    )
 
 
 def _files(view: View, bundle: Digest, is_kept: bool) -> frozenset[str]:
@@ -102,7 +96,7 @@ def _files(view: View, bundle: Digest, is_kept: bool) -> frozenset[str]:
 
 def _field(view: View, name: str, field: str) -> Mapping[str, Any]:
     """What a generation or a verdict says."""
-    needed = {"generation": ("bundle", "at", "verdict"), "verdict": ("at", "champion")}[field]
+    needed = {"generation": ("bundle", "at"), "verdict": ("at", "champion")}[field]
     try:
         found = parse_json(view.read(name))[field]
         if not all(each in found for each in needed):

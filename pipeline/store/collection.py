@@ -115,9 +115,11 @@ class Collection:
         """Keep when each was first seen, of those that are still so: what was used since begins anew."""
         now = self._clock()
         names = [*(each.name for each in plan.garbage), *plan.trash, *plan.temporaries]
-        self._seen = {name: plan.since.get(name, now) for name in names}
-        body = canonical_json({name: at.isoformat() for name, at in self._seen.items()})
-        self._storage.replace(SEEN, body)
+        seen = {name: plan.since.get(name, now) for name in names}
+        if seen != self._seen:  # else a store that holds nothing would come to hold that
+            self._seen = seen
+            body = canonical_json({name: at.isoformat() for name, at in seen.items()})
+            self._storage.replace(SEEN, body)
 
     def _take(self, found: Mark, plan: Plan) -> list[Garbage]:
         """Move what waited long enough, and is still garbage, to the trash."""
