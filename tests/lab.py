@@ -8,13 +8,17 @@ from pipeline.store.local import LocalStorage
 from tests.world import World
 
 TASKS = """
+    import multiprocessing
     import os
     import signal
+    import subprocess
     from pathlib import Path
 
     from luigi.configuration import get_config
     from pipeline import Column, Contract, Map, Merge, Source, Tally, Window, Conserved
     from pipeline.errors import TaskError
+
+    DEADLINE_S = 5
 
     class Odd(Exception):
         "Not to be made again of its text."
@@ -51,6 +55,31 @@ TASKS = """
             secret = get_config().get("lab", "secret", "none")
             return {"process": os.getpid(), "line": line, "secret": secret, "folder": os.getcwd()}
 
+    def stand(ready):
+        ready.set()
+        signal.pause()
+
+    class Helped(Map):
+        "How helpers end that are told to."
+        def requires(self):
+            return {"readings": Readings(dates=self.dates)}
+
+        def build(self, readings):
+            fork = multiprocessing.get_context("fork")
+            ready = fork.Event()
+            forked = fork.Process(target=stand, args=[ready])
+            forked.start()
+            ready.wait()
+            forked.terminate()
+            forked.join(DEADLINE_S)
+            with subprocess.Popen(["sleep", "600"]) as program:
+                program.terminate()
+                try:
+                    program.wait(DEADLINE_S)
+                finally:
+                    program.kill()
+            return [forked.exitcode, program.returncode]
+
     class Week(Merge):
         "What was read of late, to the row."
         window = Window(days=3, lag=0)
@@ -67,6 +96,7 @@ TASKS = """
 DATES = "2013-05-01-2013-05-06"
 DAYS = [f"2013-05-0{day}" for day in range(1, 6)]
 CLEAN, WHERE, WEEK = "lab.tasks.Clean", "lab.tasks.Where", "lab.tasks.Week"
+HELPED = "lab.tasks.Helped"
 IN_PROCESS = "building in the run's own process: "
 
 

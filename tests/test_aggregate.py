@@ -16,7 +16,9 @@ from hypothesis import given
 
 from pipeline.errors import DataError
 from pipeline.values.aggregate import Aggregate, merge_all
+from pipeline.values.gram import Gram
 from pipeline.values.moments import Moments
+from pipeline.values.quantiles import Quantiles
 from pipeline.values.tally import Tally
 from tests import aggregate_suite as suite
 from tests.aggregate_cases import CASES, Case
@@ -278,10 +280,26 @@ def test_a_tally_refuses(keys: list[str], sums: list[str], why: str) -> None:
         Tally.of(DAY, keys, sums)
 
 
-@pytest.mark.parametrize(("values", "why"), [([float("inf")], "infinity"), (["a"], "isn't numeric")])
+@pytest.mark.parametrize(("values", "why"), [([float("inf")], "infinity"), (["a"], "is text")])
 def test_moments_refuse(values: list[Any], why: str) -> None:
     with pytest.raises(DataError, match=why):
         Moments.of(pa.table({"x": values}), ["x"])
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_texts_that_read_as_numbers_are_no_numbers(kind: pa.DataType) -> None:
+    """However they are encoded: a code of a shop has no mean."""
+    table = pa.table({"x": pa.array(["1", "2"]).cast(kind), "y": [1.0, 2.0]})
+
+    for summarize in (
+        lambda: Moments.of(table, ["x"]),
+        lambda: Quantiles.of(table, ["x"]),
+        lambda: Gram.of(table, ["x"], "y"),
+    ):
+        with pytest.raises(DataError, match="'x' is text"):
+            summarize()
 
 
 def test_the_sign_of_a_zero_does_not_depend_on_the_order() -> None:

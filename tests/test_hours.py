@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 import pipeline
+from pipeline.store.repository import Repository
+from pipeline.values.partition import Interval, label_of
 from tests.farm import HOURS, RUSH
 from tests.life import Life
 from tests.living import life_in
+from tests.world import World
 
 VISITS, BUSY, CLICKS = "farm.tasks.Visits", "farm.tasks.Busy", "farm.tasks.Clicks"
 NEW_YEAR = "2012-12-31-2013-01-02"
@@ -85,3 +88,47 @@ def test_a_window_of_hours_asked_for_otherwise_is_another_manner(life: Life) -> 
 
     assert life.run().built == [f"Visits {HOURS[3]}"]
     assert pipeline.load(life.task())[moment(HOURS[3])] == [3, 3, 2, 2]
+
+
+DAILY = """
+    from pipeline import Column, Contract, Merge, Source, Tally, Window
+
+    class Clicks(Source):
+        "What lands."
+        unit = "hour"
+        files = "clicks/{hour}.csv"
+        contract = Contract((Column("visits", "int64"),), min_rows=1)
+
+    class Recent(Merge):
+        "For each day the visits of three days."
+        window = Window(days=3)
+
+        def requires(self):
+            return {"clicks": Clicks(dates=self.dates)}
+
+        def summarize(self, clicks) -> Tally:
+            return Tally.of(clicks, keys=[], sums=["visits"])
+"""
+
+
+def test_a_merge_by_the_day_of_several_days_of_hours_merges_each_of_them_once(world: World) -> None:
+    """The day at either end is whole, too: who asks for more, or less, finds what is merged by then."""
+    world.code("lake.tasks", DAILY)
+    for moment in Interval(date(2013, 5, 1), date(2013, 5, 5)).hours():
+        world.rows(f"clicks/{label_of(moment)}.csv", [{"visits": moment.day}])
+    world.built("lake.tasks.Recent", dates="2013-05-03")
+
+    built = world.built("lake.tasks.Recent", dates="2013-05-03-2013-05-05")
+
+    assert [name for name in built if "T" not in name] == [
+        "Recent merge 2013-05-04",
+        "Recent finish 2013-05-04",
+    ]
+    [recipe] = [
+        record.recipe
+        for record in Repository(world.storage).records("Recent")
+        if (record.recipe["step"], record.recipe["partition"]) == ("finish", "2013-05-04")
+    ]
+    assert list(recipe["inputs"]["summaries"]["digests"]) == ["2013-05-02", "2013-05-03", "2013-05-04"]
+    [_, tally] = world.load("lake.tasks.Recent", dates="2013-05-03-2013-05-05").values()
+    assert tally.get(()) == (72, 24 * (2 + 3 + 4))

@@ -232,6 +232,27 @@ def test_an_intermediate_lost_when_it_is_needed_is_built_again_alone(shop: World
     assert built == {*days("Clean", 3), *days("Features", 1, 2, 3, 4, 5, 6)}
 
 
+def test_an_intermediate_that_is_lost_and_can_not_be_built_holds_up_what_needs_it_alone(
+    shop: World, tmp_path: Path
+) -> None:
+    """Its build hangs on something that is in no key, and is gone: that is one day's trouble."""
+    licence = tmp_path / "licence"
+    licence.touch()
+    needed = f"open('{licence}').close() if 12 in sales['amount'].to_pylist() else None"
+    shop.edit("shop.cleaning", "    kept =", f"    {needed}\n    kept =")
+    shop.built(MODEL, dates=DATES)
+    shop.storage.delete([blob_of(shop, "shop.tasks.Clean", dates="2013-05-03")])
+    licence.unlink()
+    shop.edit("shop.tasks", "known = history.total()", "known = history.total() + 0")
+
+    result = shop.run(MODEL, dates=DATES)
+
+    assert set(result.built) == {*days("Features", 1, 2, 4, 5, 6)}
+    causes = {each["task"]: each["cause"] for each in result.summary["failures"]}
+    assert causes["Clean"].startswith("FileNotFoundError: ")
+    assert f"Clean 2013-05-03 is lost and can't be built: {causes['Clean']}" in causes["Features"]
+
+
 def test_a_lost_summary_is_built_again_alone(shop: World) -> None:
     [name] = [
         blob_name(Digest(record.outputs["value"]["blob"]))

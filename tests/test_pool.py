@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from pipeline.errors import ConfigurationError
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
-from tests.lab import CLEAN, DATES, DAYS, IN_PROCESS, WEEK, WHERE, open_lab, read
+from tests.lab import CLEAN, DATES, DAYS, HELPED, IN_PROCESS, WEEK, WHERE, open_lab, read
 from tests.sales import DATES as SALES_DATES
 from tests.sales import MODEL, open_shop
 from tests.world import World
@@ -71,6 +72,15 @@ def test_every_pattern_makes_the_same_values_on_processes_as_in_one(
     assert digests(world, *PATTERNS) == expected
     assert IN_PROCESS not in caplog.text
     world.close()
+
+
+def test_a_build_ends_its_own_helpers_as_it_would_in_the_runs_process(lab: World) -> None:
+    """Signals that are for the run must not pass by what a build begins."""
+    lab.built(HELPED, dates=DATES)
+
+    ended = lab.load(HELPED, dates=DATES)
+    assert len(ended) == len(DAYS)
+    assert all(how == [-signal.SIGTERM, -signal.SIGTERM] for how in ended.values())
 
 
 def test_the_finish_of_a_window_counts_its_rows_in_another_process(
@@ -148,7 +158,7 @@ def test_an_exception_names_its_partition_and_the_users_line_and_the_others_fini
 
     result = lab.run(CLEAN, dates=DATES)
 
-    assert failures(result) == {DAYS[2]: "Odd: unlucky and 13 (tasks.py:28 in Clean.build)"}
+    assert failures(result) == {DAYS[2]: "Odd: unlucky and 13 (tasks.py:32 in Clean.build)"}
     assert cleaned(result) == [day for day in DAYS if day != DAYS[2]]
     [told] = [f for stage in result.stages.values() for f in stage["failures"]]
     assert 'raise Odd("unlucky", value)' in told["traceback"]

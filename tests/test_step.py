@@ -11,6 +11,7 @@ from tests.world import World
 
 TASKS = """
     import datetime
+    from functools import cached_property
     import pyarrow as pa
     from pipeline import (
         Aggregate, Column, Conserved, Contract, DatesParameter, Input, Map, Merge, Source, Tally, Task,
@@ -29,6 +30,26 @@ TASKS = """
 
         def build(self, sales):
             return [str(day) for day in self.dates]
+
+    class Begun(Map):
+        "What a task works out of its days, and keeps."
+        @cached_property
+        def first(self):
+            return str(self.dates.start)
+
+        def requires(self):
+            return {"sales": Sales(dates=self.dates)} if self.first else {}
+
+        def build(self, sales):
+            return self.first
+
+    class Narrow(Map):
+        "Asks for one day, whichever are its own."
+        def requires(self):
+            return {"sales": Sales(dates="2013-05-02")}
+
+        def build(self, sales):
+            return sales.num_rows
 
     class Whole(Task):
         "The days of everything."
@@ -71,6 +92,11 @@ TASKS = """
 
         def finish(self, days: Days) -> dict:
             return {"summarized": days.state(), "finished": str(self.dates)}
+
+    class Short(Trailing):
+        "Asks for one day, and the one before."
+        def requires(self):
+            return {"sales": Sales(dates="2013-05-02")}
 
     class Every(Trailing):
         "The same of everything."
@@ -187,6 +213,14 @@ def test_the_dates_of_a_days_build_are_that_day_whichever_were_asked_for(shop: W
     assert shop.built("shop.tasks.Named", dates="2013-05-02") == []
 
 
+def test_what_a_task_keeps_of_its_days_is_worked_out_anew_for_each(shop: World) -> None:
+    """Else a value would hang on which days were asked for, which is in no key."""
+    shop.built("shop.tasks.Begun", dates=DATES)
+
+    days = shop.load("shop.tasks.Begun", dates=DATES)
+    assert days == {day: str(day) for day in days}
+
+
 def test_the_dates_of_a_build_of_everything_are_all_of_them(shop: World) -> None:
     shop.built("shop.tasks.Whole", dates=DATES)
 
@@ -209,6 +243,11 @@ def test_the_value_of_a_merge_of_everything_is_of_all_its_dates(shop: World) -> 
         "summarized": ["2013-05-01", "2013-05-02", "2013-05-03"],
         "finished": DATES,
     }
+
+
+@pytest.mark.parametrize(("task", "first"), [("Narrow", "2013-05-01"), ("Short", "2013-04-30")])
+def test_days_that_no_input_was_asked_for_are_no_holes(shop: World, task: str, first: str) -> None:
+    assert f"{task} sees Sales of {first}-2013-05-04, and requires it of " in refused(shop, task)
 
 
 # Rows.

@@ -33,6 +33,7 @@ class Claims:
         self._storage = storage
         self._clock = clock
         self._held: set[str] = set()
+        self._adopted: set[str] = set()
 
     def take(self, key: Digest) -> bool:
         """Claim an action; False while somebody else is building it."""
@@ -46,9 +47,18 @@ class Claims:
 
     def release(self, keep: Iterable[Digest] = ()) -> None:
         """Give back every claim that was taken here, but for some."""
-        kept = {_name(key) for key in keep}
+        kept = {_name(key) for key in keep} | self._adopted
         self._storage.delete(self._held - kept)
         self._held &= kept
+
+    def hold(self, key: Digest) -> None:
+        """Keep a claim until `close`, whatever is released: of an action whose old record is used again."""
+        self._adopted.add(_name(key))
+
+    def close(self) -> None:
+        """Give back every claim that was taken here."""
+        self._adopted.clear()
+        self.release()
 
     def _mine(self) -> bytes:
         return canonical_json(this_process(self._clock()))

@@ -8,7 +8,8 @@ is durable.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,15 @@ from pipeline.build.outcome import How, Outcome, State
 from pipeline.build.progress import Progress
 from pipeline.build.tree import Tree, has_blobs
 from pipeline.clock import stopwatch
-from pipeline.errors import BlobDamaged, HeadraceError, MissingData, RecordDamaged, StoreError, TaskError
+from pipeline.errors import (
+    BlobDamaged,
+    BlobMissing,
+    HeadraceError,
+    MissingData,
+    RecordDamaged,
+    StoreError,
+    TaskError,
+)
 from pipeline.store.repository import Commit, Draft, record_folder
 from pipeline.values.digest import Digest, digest_bytes
 
@@ -86,14 +95,12 @@ class Engine(Finder):
         self.report = Report(task)
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
-        self._claims = Claims(session.storage, session.clock)
+        self.claims = Claims(session.storage, session.clock)
         """Its own: an engine that heals an input works inside another's build, and gives back its claims."""
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
         self._under_way: set[Digest] = set()
         """What is being built, and stays claimed when what came before it is stored."""
-        self._adopted: set[Digest] = set()
-        """What others had stored, and stays claimed until `close`: nothing else says that it is used."""
         self._group: list[tuple[Work, Draft]] = []
         self._group_bytes = 0
         self._flushed_at = stopwatch()
@@ -114,7 +121,7 @@ class Engine(Finder):
         """Each action's outcome; partitions that another run builds meanwhile are waited for."""
         outcomes: dict[str, Outcome] = {}
         places: list[tuple[str, str]] = []
-        wanted: list[Work] = []
+        wanted: deque[Work] = deque()
         for work in works:  # of what is found, only its place is kept
             places.append((work.action.step, work.action.partition))
             if not self._found(work, outcomes) and self._only in (None, work.action.key):
@@ -135,11 +142,6 @@ class Engine(Finder):
         self._note_failed(places, outcomes)
         self.healed = next((o for o in outcomes.values() if o.key == self._only), self.healed)
         return {partition: outcomes.get(partition, _UNTOUCHED) for _, partition in places}
-
-    def close(self) -> None:
-        """Give back every claim: what was made or adopted is settled."""
-        self._adopted.clear()
-        self._claims.release()
 
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
@@ -167,9 +169,9 @@ class Engine(Finder):
             outcomes[work.action.partition] = outcome
         return outcome is not None
 
-    def _try(self, wanted: Sequence[Work], outcomes: dict[str, Outcome], progress: Progress) -> list[Work]:
+    def _try(self, wanted: deque[Work], outcomes: dict[str, Outcome], progress: Progress) -> deque[Work]:
         """Build what nobody else is at; what others are at comes back."""
-        others: list[Work] = []
+        others: deque[Work] = deque()
         orders = self._orders(wanted, others, outcomes, progress)
         try:
             with closing(self.session.makers().make(orders, len(wanted))) as made:
@@ -185,11 +187,12 @@ class Engine(Finder):
         return others
 
     def _orders(
-        self, wanted: Sequence[Work], others: list[Work], outcomes: dict[str, Outcome], progress: Progress
+        self, wanted: deque[Work], others: deque[Work], outcomes: dict[str, Outcome], progress: Progress
     ) -> Iterator[Order]:
-        """What is to be built, each claimed just before it begins."""
-        for work in wanted:
-            if not self._claims.take(work.action.key):
+        """What is to be built, each claimed just before it begins; there is only one of it from then on."""
+        while wanted:
+            work = wanted.popleft()
+            if not self.claims.take(work.action.key):
                 if not self._found(work, outcomes):
                     others.append(work)
             elif self._found(work, outcomes):  # somebody finished it before the claim was ours
@@ -225,7 +228,7 @@ class Engine(Finder):
 
     def _fail(self, begun: _Begun, failed: Failed, outcomes: dict[str, Outcome]) -> None:
         error, action = failed.error, begun.work.action
-        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged):
+        if isinstance(error, StoreError | TaskError) and not isinstance(error, BlobDamaged | BlobMissing):
             raise error  # no partition's own trouble: the next one would fail alike
         outcomes[action.partition] = self._failed(action.step, action.partition, error, failed.told)
         self.history.failed(action, outcomes[action.partition], self.session.run_id)
@@ -280,7 +283,8 @@ class Engine(Finder):
             group, self._group, self._group_bytes = self._group, [], 0
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
-        self._claims.release(keep=self._under_way | self._adopted)
+            self.history.save()
+        self.claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:
@@ -288,7 +292,7 @@ class Engine(Finder):
         self.history.stands(action)
         self.report.forgive(action)
         if not commit.is_ours:
-            self._adopted.add(action.key)
+            self.claims.hold(action.key)  # nothing else says that it is used, until the stage is settled
         if commit.differs:
             self._alarm(action, draft, commit)
         outcomes[action.partition] = done(commit.record, How.BUILT)

@@ -11,7 +11,7 @@ from pipeline.build.engine import Engine
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.session import Session
 from pipeline.clock import stopwatch
-from pipeline.errors import NotReproducible, StoreError
+from pipeline.errors import BlobMissing, NotReproducible
 
 if TYPE_CHECKING:
     from pipeline.build.task import Stage
@@ -20,23 +20,34 @@ log = logging.getLogger("headrace")
 
 
 def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome:
-    """One partition's value, built again, and nothing else of its stage."""
+    """One partition's value, built again, and nothing else of its stage.
+
+    BlobMissing where it can't be: the trouble of what reads it, and of no other partition.
+    """
     log.warning("%s %s: its blob is lost or damaged; building it again", task.task_family, label)
     began = stopwatch()
     _settle_inputs(session, task)
-    with closing(Engine(session, task.task_family, check_blobs=True, only=outcome.key)) as engine:
+    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
+    with closing(engine.claims):
         task.settle(engine)
-    healed = engine.healed or Outcome(State.UNKNOWN, cause="what it was made from has changed")
+    healed = engine.healed or _not_healed(engine)
     healing = f"{task.task_id}-{label}"
     run.keep_report(session, healing, engine.report, {label: healed}, stopwatch() - began)
     if healed.state is not State.DONE:
-        raise StoreError(f"{task.task_family} {label} is lost and can't be built: {healed.cause}")
+        raise BlobMissing(f"{task.task_family} {label} is lost and can't be built: {healed.cause}")
     if healed.digest != outcome.digest:
         raise NotReproducible(
             f"{task.task_family} {label} was lost, and building it again made another value; "
             f"what depends on it is built from the new one by the next run"
         )
     return healed
+
+
+def _not_healed(engine: Engine) -> Outcome:
+    """What became of the value instead: its build failed, or was not reached."""
+    for told in engine.report.failures:
+        return Outcome(State.FAILED, cause=told["cause"])
+    return Outcome(State.UNKNOWN, cause="what it was made from has changed")
 
 
 def _settle_inputs(session: Session, task: Stage) -> None:

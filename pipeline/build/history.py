@@ -26,9 +26,11 @@ class History:
     def __init__(self, repository: Repository, task: str) -> None:
         self.repository = repository
         self.task = task
+        self._storage = repository.storage
         self._folder = f"cache/latest/{task}"
         self._months: dict[str, dict[str, dict[str, Any]]] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, set[str]] = {}
+        """By the month, the places that are to be kept."""
         self._kept: set[str] | None = None
 
     def last(self, action: Action) -> Record | None:
@@ -59,13 +61,15 @@ class History:
         return Outcome(State.FAILED, cause=entry["cause"], missing=entry["missing"])
 
     def save(self) -> None:
-        """Keep it for the next run."""
-        for month in sorted(self._changed):
-            cache.keep(self.repository.storage, f"{self._folder}/{month}", self._months[month])
-        if self._changed:
-            known = self._kept_months() | self._changed
-            cache.keep(self.repository.storage, f"{self._folder}/months", {"months": sorted(known)})
-            self._kept = known
+        """Keep it for the next run, beside what other runs have kept meanwhile."""
+        if not self._changed:
+            return
+        for month, places in sorted(self._changed.items()):
+            ours = {place: self._months[month][place] for place in places}
+            self._months[month] = {**cache.kept(self._storage, f"{self._folder}/{month}"), **ours}
+            cache.keep(self._storage, f"{self._folder}/{month}", self._months[month])
+        self._kept = self._kept_months() | self._read_months() | self._changed.keys()
+        cache.keep(self._storage, f"{self._folder}/months", {"months": sorted(self._kept)})
         self._changed.clear()
 
     def _entry(self, action: Action) -> dict[str, Any]:
@@ -73,12 +77,13 @@ class History:
 
     def _set(self, action: Action, entry: dict[str, Any]) -> None:
         month = _month(action.partition)
-        self._month(month)[_place(action.step, action.partition)] = entry
-        self._changed.add(month)
+        place = _place(action.step, action.partition)
+        self._month(month)[place] = entry
+        self._changed.setdefault(month, set()).add(place)
 
     def _month(self, month: str) -> dict[str, dict[str, Any]]:
         if month not in self._months:
-            found = cache.kept(self.repository.storage, f"{self._folder}/{month}")
+            found = cache.kept(self._storage, f"{self._folder}/{month}")
             if not found and (not self._kept_months() or month in self._kept_months()):
                 self._read_records()
             self._months.setdefault(month, found)
@@ -87,9 +92,11 @@ class History:
     def _kept_months(self) -> set[str]:
         """The months of which something is kept: one of these that is gone is made again."""
         if self._kept is None:
-            kept = cache.kept(self.repository.storage, f"{self._folder}/months")
-            self._kept = set(kept.get("months", ()))
+            self._kept = self._read_months()
         return self._kept
+
+    def _read_months(self) -> set[str]:
+        return set(cache.kept(self._storage, f"{self._folder}/months").get("months", ()))
 
     def _read_records(self) -> None:
         """Find out from the records what was built last of each partition of which nothing is known."""
@@ -105,7 +112,7 @@ class History:
             found.setdefault(month, {})[name] = {"key": key}
         for month in found.keys() - self._months.keys():
             self._months[month] = found[month]
-            self._changed.add(month)
+            self._changed[month] = set(found[month])
         self._kept = self._kept_months() | {_NONE}
 
 

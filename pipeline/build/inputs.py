@@ -44,7 +44,7 @@ class Input:
             return Seen(task, {WHOLE: outcomes[WHOLE]}, self.failed, self.optional)
         if moment is None:
             return Seen(task, outcomes, self.failed, self.optional, single=False, everything=True)
-        asked = self._asked(slot(moment))
+        asked = self.asked(slot(moment))
         labels = asked.labels()
         is_single = self.window is None and len(asked) == 1
         return Seen(task, {label: outcomes[label] for label in labels}, self.failed, self.optional, is_single)
@@ -52,12 +52,12 @@ class Input:
     def below(self, tree: Tree, dates: Interval) -> Below:
         """What decides all that the partitions of an interval see of it."""
         if self.task.partitioned:
-            found = below(tree, self._asked(dates))
+            found = below(tree, self.asked(dates))
         else:
             found = Below(tree.root, tree.complete, tree.top.is_new)
         return found._replace(identity=[found.identity, *self.manner()])
 
-    def _asked(self, dates: Interval) -> Interval:
+    def asked(self, dates: Interval) -> Interval:
         """The input's partitions that those of an interval see: an hour sees its day, a day its hours."""
         seen = self.window.widen(dates) if self.window else dates
         return seen.hours() if self.task.unit == "hour" else seen.days()

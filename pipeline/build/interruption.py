@@ -7,6 +7,7 @@ it ends them with SIGTERM, which must not cut short what an interrupted one is w
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -14,6 +15,9 @@ from typing import Any
 
 INTERRUPTED, TERMINATED = 130, 143
 """How a process ends that somebody interrupted, or asked to end, as shells count."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Those that are for the run: whoever builds for it is ended by it."""
 
 _before: dict[signal.Signals, Any] = {}
 _is_ending = False
@@ -54,3 +58,24 @@ def _end(number: int, frame: FrameType | None) -> None:
         return  # what is under way now is the end; Ctrl-C once more is somebody's wish
     _is_ending = True
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def leave_to_the_run() -> None:
+    """From now on a process that was begun with the run's signals held back lets them pass by.
+
+    Held back they would be in what a build begins, too, and who ends a helper of its own would wait for ever:
+    a handler is gone with the next program, and is taken back in a fork.
+    """
+    for number in SIGNALS:
+        signal.signal(number, _pass_by)
+    os.register_at_fork(after_in_child=_mean_what_they_say)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _pass_by(number: int, frame: FrameType | None) -> None:
+    pass
+
+
+def _mean_what_they_say() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

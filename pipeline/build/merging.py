@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 SEMANTICS = 3
 STANDS_ON = ("pipeline.build.step", "pipeline.values.aggregate")
 """What its answers depend on besides, ours and others'; each enters the keys."""
-_PART = "a part of a month, or of a year"
+_PART = "a part of a day, of a month, or of a year"
 _LONG_DAYS = 31
-"""A window of more days holds a whole month, whose merged summary is worth keeping."""
+"""A window of more days holds a whole month, whose merged summary is worth keeping; one of hours, a day."""
 
 
 def merge_windows(task: Merge, engine: Finder) -> Tree:
     """One value for each partition, of those in its window."""
     assert task.window is not None
     window, read = task.window, _input(task, engine)
-    join = partial(_joined_whole, task, engine) if _is_long(window) else None
+    join = partial(_joined_whole, task, engine) if _is_long(task, window) else None
     summaries = _summaries(task, engine, read, join)
 
     def decide(label: str) -> Outcome | Work:
@@ -62,8 +62,10 @@ def merge_everything(task: Merge, engine: Finder) -> dict[str, Outcome]:
     return {WHOLE: found} if isinstance(found, Outcome) else engine.obtain([found])
 
 
-def _is_long(window: Window) -> bool:
-    return window.unit == "hour" or window.days > _LONG_DAYS
+def _is_long(task: Merge, window: Window) -> bool:
+    """Whether a window holds something whole, a day of hours or a month, that others see, too."""
+    has_hours = dated_input(task).unit == "hour"
+    return window.days > (1 if has_hours else _LONG_DAYS) or window.unit == "hour"
 
 
 def _seen(task: Merge, window: Window, label: str) -> Interval:
@@ -122,7 +124,7 @@ def _summaries(task: Merge, engine: Finder, read: Tree, join: Join | None) -> Tr
 def _joined_whole(
     task: Merge, engine: Finder, label: str, dates: Interval, members: Mapping[str, Outcome]
 ) -> Outcome | Work:
-    """The same of whole months alone: what a window is put together from must not hang on who asks."""
+    """The same of what is whole alone: what a window is put together from must not hang on who asks."""
     return _joined(task, engine, label, dates, members) if is_whole(label, dates) else hole(_PART)
 
 

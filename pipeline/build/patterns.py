@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build.inputs import Input
-from pipeline.build.single import require_one, require_plain
+from pipeline.build.single import require_days, require_one, require_plain
 from pipeline.build.task import Dated, Stage
 from pipeline.errors import TaskError
 from pipeline.values.partition import Window
@@ -37,6 +37,7 @@ class Map(Dated):
         """Build the days whose key has no record."""
         from pipeline.build.step import settle_partitions
 
+        require_days(self)
         return settle_partitions(self, engine)
 
 
@@ -97,7 +98,10 @@ class Merge(Dated):
         from pipeline.build.merging import merge_everything, merge_windows
 
         require_one(self)
-        return merge_windows(self, engine) if self.window else merge_everything(self, engine)
+        if self.window is None:
+            return merge_everything(self, engine)
+        require_days(self)
+        return merge_windows(self, engine)
 
 
 class Fold(Dated):

@@ -21,7 +21,6 @@ from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.unloaded import Unloaded
 from pipeline.errors import TaskError
-from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
@@ -158,8 +157,12 @@ class Session:
         """Remember a stage's outcomes for the rest of this run, in all its processes."""
         if not tree.is_settled():
             raise RuntimeError(f"{task_id} is not settled: it took what a plan found out for what a run did")
-        self.trees[task_id] = tree
         self._keep(f"runs/{self.run_id}/settled/{task_id}", tree.top, tree.read, is_of_run=True)
+        self.forget(task_id)
+
+    def forget(self, task_id: str) -> None:
+        """Let go of a stage's outcomes: they are read again where they are kept."""
+        self.trees.pop(task_id, None)
 
     def remembered(self, key: Digest) -> Node | None:
         """What a key of complete outcomes stands for, in whatever run they were made."""
@@ -197,8 +200,7 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
-        root = configuration.folder("store", ".headrace")
-        _current = Session(LocalStorage(root))
+        _current = Session(configuration.storage("store", ".headrace"))
     return _current
 
 

@@ -1,4 +1,4 @@
-"""The one dated input of a pattern that takes partition after partition: what may be asked of it."""
+"""The dated inputs of a pattern that takes partition after partition: what may be asked of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import TaskError
 
 if TYPE_CHECKING:
     from pipeline.build.inputs import Input
-    from pipeline.build.patterns import Fold, Merge
+    from pipeline.build.patterns import Fold, Map, Merge
 
 
 def require_plain(task: Merge | Fold, name: str, asked: Input, instead: str) -> None:
@@ -27,6 +27,19 @@ def require_one(task: Merge | Fold) -> None:
             f"{type(task).__qualname__} requires {len(task.inputs)} inputs; a {_pattern(task)} takes one: "
             f"join in a Map first"
         )
+
+
+def require_days(task: Map | Merge) -> None:
+    """See that inputs are asked for over all that some partition sees: what nobody asked for is no hole."""
+    for entry in task.inputs.values():
+        if not isinstance(entry.task, Dated) or not entry.task.partitioned:
+            continue
+        seen, asked = entry.asked(task.partitions()), entry.task.partitions()
+        if seen and not (asked.start <= seen.start and seen.stop <= asked.stop):
+            raise TaskError(
+                f"{type(task).__qualname__} sees {entry.task.task_family} of {seen}, and requires it of "
+                f"{asked}: give it dates=self.dates; what a window needs besides is added"
+            )
 
 
 def dated_input(task: Merge | Fold) -> Dated:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import luigi
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.build.patterns import Map, Task
     from pipeline.values.contract import Contract
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when a step of the same inputs would make another value, or one would be refused."""
 STANDS_ON = ("pipeline.values.admission", "pipeline.values.partition")
 """What its answers depend on besides, ours and others'; each enters the keys."""
@@ -107,7 +107,12 @@ def of_partition(task: Pattern, label: str) -> Pattern:
     if type(task).__init__ is not Stage.__init__:
         return cast(Pattern, task.clone(dates=label))  # it may have worked something out from its days
     made: Any = copy.copy(task)
-    made.__dict__ = {name: value for name, value in vars(task).items() if name != "inputs"}
+    cls = type(task)  # whatever was worked out of all days, and is kept, is worked out anew of that one
+    made.__dict__ = {
+        name: value
+        for name, value in vars(task).items()
+        if not isinstance(getattr(cls, name, None), cached_property)
+    }
     dates = slot(moment_of(label))
     made.param_kwargs = {**task.param_kwargs, "dates": dates}
     made.dates = dates

@@ -147,16 +147,25 @@ class Stage(luigi.Task):
     def bring_up_to_date(self, session: Session, engine: Engine) -> None:
         """Settle this stage, and keep what became of it."""
         began = stopwatch()
+        tree = self._tree(session, engine)
+        run.keep_report(session, self.task_id, engine.report, tree, stopwatch() - began)
+        self._keep(session, tree)
+        engine.claims.close()
+
+    def _tree(self, session: Session, engine: Engine) -> Tree:
         outcomes = self._settled(session, engine)
         is_sound = not engine.failed and all(tree.complete for tree in self.trees(session).values())
-        tree = Tree.of(outcomes, is_sound)
-        run.keep_report(session, self.task_id, engine.report, tree, stopwatch() - began)
+        return Tree.of(outcomes, is_sound)
+
+    def _keep(self, session: Session, tree: Tree) -> None:
+        """Keep the outcomes for this run and those to come; memory holds those of one stage."""
         session.keep_code()
         key = self._stage_key(session)
         if tree.complete and key is not None:
             session.remember(key, tree.top, tree.read)
         session.settle(self.task_id, tree)
-        engine.close()
+        for entry in self.inputs.values():
+            session.forget(entry.task.task_id)
 
     def _settled(self, session: Session, engine: Engine) -> Mapping[str, Outcome]:
         """The outcomes; where something that was remembered of them is lost, from the records alone."""
@@ -224,7 +233,7 @@ class Stage(luigi.Task):
         from pipeline.build.engine import Engine
 
         session = session.aside()
-        self.bring_up_to_date(session, Engine(session, self.task_family, remembers=False))
+        self._keep(session, self._tree(session, Engine(session, self.task_family, remembers=False)))
 
     def _stage_key(self, session: Session) -> Digest | None:
         """The identity of all that this stage reads; None while an input is not settled."""

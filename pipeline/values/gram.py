@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.errors import DataError
 from pipeline.values.aggregate import Aggregate
 from pipeline.values.exact import Products, quotient
+from pipeline.values.kind import require_no_text
 from pipeline.values.table import require_columns
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def _complete(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
     import pyarrow as pa
     from pyarrow import types
 
+    require_no_text(table, name)
     column = table.column(name)
     if column.null_count:
         raise DataError(f"the column {name!r} has {column.null_count} nulls; filter them or fill them")
@@ -136,6 +138,6 @@ def _complete(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
         found: np.ndarray[Any, Any] = column.cast(pa.float64()).to_numpy()
     except pa.ArrowException as error:
         raise DataError(f"the column {name!r} can't be taken as float64: {error}") from error
-    if types.is_string(column.type) or not np.isfinite(found).all():
-        raise DataError(f"the column {name!r} is {column.type} or not finite, expected finite numbers")
+    if not np.isfinite(found).all():
+        raise DataError(f"the column {name!r} has a NaN or an infinity, expected finite numbers")
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.errors import DataError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -61,3 +63,10 @@ def is_list(kind: pa.DataType) -> bool:
             types.is_large_list_view,
         )
     )
+
+
+def require_no_text(table: pa.Table, name: str) -> None:
+    """Raise `DataError` for a column of texts: Arrow would read numbers out of them where it can."""
+    found = table.schema.field(name).type
+    if type_name(found) == "string":
+        raise DataError(f"the column {name!r} is text ({found}), expected numbers; cast it")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.errors import DataError
 from pipeline.values.aggregate import Aggregate
 from pipeline.values.exact import Products, quotient
+from pipeline.values.kind import require_no_text
 from pipeline.values.table import require_columns
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Moments(Aggregate):
 
     @classmethod
     def of(cls, table: pa.Table, columns: Sequence[str]) -> Self:
-        """Summarise `columns`; a null or NaN doesn't count.
+        """Summarise `columns`, taken as float64; a null or NaN doesn't count.
 
         `DataError` names a column that is missing, isn't numeric, or holds an infinity.
         """
@@ -122,13 +123,14 @@ class Moments(Aggregate):
 
 
 def numbers(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
-    """Return a column's values as float64, without nulls and NaN.
+    """Return a column's values as float64, without nulls and NaN; of integers beyond 2**53, the nearest.
 
     `DataError` says that it isn't numeric, or holds an infinity.
     """
     import numpy as np
     import pyarrow as pa
 
+    require_no_text(table, name)
     try:
         column = table.column(name).drop_null().cast(pa.float64(), safe=False)
     except pa.ArrowException as error:

@@ -1,1 +1,4 @@
-"""Campaigns: what is done to the framework by the thousand, each from a seed, with counts as its result."""
+"""The torture of the store: rows of attacks that count, and what each of them may not find.
+
+`make torture` runs them all, within a budget; a short slice of each is among the tests.
+"""

@@ -117,11 +117,13 @@ def run(writer: Writer, family: str, *drafts: Draft) -> None:
     made = [each._replace(body={**each.body, **_made_by(session)}) for each in drafts]
     commits = session.repository.commit(made)
     writer.committed.extend(map(_folder, drafts))
-    adopted = [commit.record.key for commit in commits if not commit.is_ours]
-    claims.release(keep=adopted)
+    for commit in commits:
+        if not commit.is_ours:
+            claims.hold(commit.record.key)
+    claims.release()
     outcomes = {f"2013-05-0{n + 1}": _outcome(commit.record) for n, commit in enumerate(commits)}
     session.settle(f"{family}_1", Tree.of(outcomes, True))
-    claims.release()
+    claims.close()
     _ledger(session, family, "complete", None)
     writer.acknowledged.extend(map(_folder, drafts))
 
