@@ -61,7 +61,7 @@ COMMANDS = (
         "rollback",
         "give back what served before",
         "pipeline.commands.rollback",
-        "ALIAS --why TEXT [--to BUNDLE]",
+        "ALIAS --why TEXT [--to BUNDLE | GENERATION]",
     ),
     Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
     Command(

@@ -9,6 +9,7 @@ import luigi
 from luigi.util import inherits
 
 from pipeline import DatesParameter, Input, Interval, Scores, Task
+from pipeline.errors import ConfigurationError
 from tasks import learning
 from tasks.daily import DailyFeatures
 from tasks.training import KIND, PENALTY, FitModel
@@ -70,7 +71,7 @@ class Backtest(Task):
 
     def requires(self) -> Inputs:
         """For each month, what is known of the models that were fitted one, two, three months earlier."""
-        months = self.dates.months()
+        months = self._months()
         found: dict[str, Input] = {}
         for index, month in enumerate(months):
             for age in range(1, self.ages + 1):
@@ -81,6 +82,16 @@ class Backtest(Task):
                     found[name] = Input(scores.clone(MonthQuality), failed="skip")
                     found[_SCORES + name] = Input(scores, failed="skip")
         return found
+
+    def _months(self) -> list[Interval]:
+        months = list(self.dates.months())
+        if min(self.first_months, self.ages) < 1 or len(months) <= self.first_months:
+            raise ConfigurationError(
+                f"Backtest: found {len(months)} whole months in {self.dates}, first_months = "
+                f"{self.first_months} and ages = {self.ages}; expected {self.first_months + 1} months or "
+                f"more, since the first {self.first_months} are only learnt from, and 1 or more of the others"
+            )
+        return months
 
     def build(self, **made: Any) -> pa.Table:
         """Quality with its intervals, a row for each month and age of the model, in months.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,6 @@ import pytest
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from pipeline import cli
 from pipeline.store.local import LocalStorage
 from tests import factory
 from tests.mill import ROOT
@@ -23,7 +22,7 @@ from tests.project import Project
 from tests.sales import open_shop
 from tests.sharing import FilesAndPages, longest_first, made_once
 from tests.untouched import stamps, touched
-from tests.world import World
+from tests.world import Ask, World, asking
 
 # Hypothesis draws from the constants of the modules that happen to be loaded, which differ between the
 # processes that share the tests: without this the same test would see other examples from run to run.
@@ -67,9 +66,6 @@ def installed() -> Iterator[None]:
         yield
 
 
-Ask = Callable[..., str]
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """An importable, empty directory; what is imported from it is forgotten afterwards."""
@@ -98,18 +94,8 @@ def shop(world: World) -> World:
 
 @pytest.fixture
 def ask(shop: World, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Type a command as a new process; what it prints."""
-
-    def run(*words: str, expect: int = 0) -> str:
-        shop.forget()
-        shop.session()
-        capsys.readouterr()
-        code = cli.main([words[0], "--module", "shop.tasks", *words[1:]])
-        said = capsys.readouterr()
-        assert code == expect, said.err
-        return said.out if code == 0 else said.err
-
-    return run
+    """Type a command about the small pipeline."""
+    return asking(shop, "shop.tasks", capsys)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np  # noqa: TID253
 
+from pipeline.release import configured
+from pipeline.release.aliases import Generation
+from pipeline.release.registry import Registry
 from pipeline.store.local import LocalStorage
 from tests.world import World
 
@@ -98,6 +102,7 @@ LEARNING = """
         return pa.table({"part": table["part"], "chance": served.load(bundle).predict(table)})
 """
 
+ALIAS = "breakage"
 SHIP, WARNINGS = "factory.tasks.Ship", "factory.tasks.Warnings"
 DAYS = [f"2013-05-{day:02}" for day in range(1, 32)]
 
@@ -123,12 +128,24 @@ def open_factory(folder: Path) -> World:
     return world
 
 
-def copied(released: Path, folder: Path) -> World:
-    """The same factory in another folder, to be changed there."""
+@contextmanager
+def copied(released: Path, folder: Path) -> Iterator[World]:
+    """The same factory in another folder, to be changed there; it leaves no trace in this process."""
     shutil.copytree(released, folder)
-    world = World(folder / "world", LocalStorage(folder / "store"))
-    world.modules += ["factory.tasks", "factory.learning"]
-    return world
+    with closing(World(folder / "world", LocalStorage(folder / "store"))) as world:
+        world.modules += ["factory.tasks", "factory.learning"]
+        yield world
+
+
+def registry(world: World) -> Registry:
+    """Its online store, as a new process finds it."""
+    world.session()
+    return configured.registry()
+
+
+def history(world: World) -> list[Generation]:
+    """What served there, oldest first."""
+    return registry(world).history(ALIAS)
 
 
 def ship(folder: Path) -> None:
@@ -139,7 +156,7 @@ def ship(folder: Path) -> None:
 
 def ship_better(shipped: Path, folder: Path, promotion: str) -> None:
     """The same factory with a better model besides, promoted or not as the policy says."""
-    with closing(copied(shipped, folder)) as world:
+    with copied(shipped, folder) as world:
         world.set("headrace", "promotion", promotion)
         improve(world)
         assert "Ship all" in world.built(SHIP)

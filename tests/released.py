@@ -147,8 +147,8 @@ def trusted(folder: Path) -> Path:
 def passed(found: Bundle, status: str = "passed", generation: int = 0) -> Mapping[str, Any]:
     """A verdict as the gate would keep it, for tests of what follows from one."""
     return {
-        "bundle": found.digest, "model": found.json("serving.json")["state"], "status": status,
-        "champion_generation": generation, "why": [], "outcomes": [],
+        "bundle": found.digest, "model": found.json("serving.json")["state"], "alias": ALIAS,
+        "status": status, "champion_generation": generation, "why": [], "outcomes": [],
     }  # fmt: skip
 
 

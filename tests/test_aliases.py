@@ -135,13 +135,13 @@ def test_a_lost_race_names_the_winner(registry: Registry) -> None:
 
 
 def contend(folder: Path, name: str, start: Any, results: Any) -> None:
-    """In round N, promote where N - 1 is the newest generation."""
+    """In round N, promote where N - 1 is the newest generation: one of two bundles, and then the other."""
     registry = released.registry(folder)
-    digest = next(iter(registry.storage.list("bundles"))).split("/")[1]
+    digests = [Digest(f"sha256:{name.split('/')[1]}") for name in registry.storage.list("bundles")]
     for expected in range(ROUNDS):
         start.wait()
         try:
-            registry.promote(ALIAS, Digest(f"sha256:{digest}"), name, expected)
+            registry.promote(ALIAS, digests[expected % 2], name, expected)
             results.put((expected + 1, name))
         except AliasMoved as error:
             results.put((expected + 1, str(error)))
@@ -150,6 +150,7 @@ def contend(folder: Path, name: str, start: Any, results: Any) -> None:
 def test_of_processes_that_race_exactly_one_makes_each_generation(tmp_path: Path) -> None:
     registry = released.registry(tmp_path)
     judged(registry, released.small())
+    judged(registry, released.small(0.001))
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(PROCESSES), context.Queue()
     names = [f"process {number}" for number in range(PROCESSES)]

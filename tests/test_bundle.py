@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BundleDamaged, HeadraceError, Untrusted
-from pipeline.release import signed
+from pipeline.release import glance, signed
 from pipeline.release.registry import Registry
 from pipeline.store.repository import blob_name
 from pipeline.store.storage import MemoryStorage, Storage
@@ -191,7 +191,7 @@ def test_a_damaged_signature_is_noticed_and_publishing_again_heals_it(
     registry: Registry, small: Bundle, damage: Callable[[Storage, str], None]
 ) -> None:
     registry.publish(small)
-    [place] = registry.storage.list(signed.folder(small.digest))
+    [place] = registry.storage.list(glance.signatures(small.digest))
     damage(registry.storage, place)
 
     with pytest.raises(
@@ -207,7 +207,7 @@ def test_the_signature_of_another_bundle_does_not_count(registry: Registry, smal
     other = released.with_json(small, "card.json", {})
     for bundle in (small, other):
         registry.publish(bundle)
-    [place], [from_] = (list(registry.storage.list(signed.folder(b.digest))) for b in (small, other))
+    [place], [from_] = (list(registry.storage.list(glance.signatures(b.digest))) for b in (small, other))
     registry.storage.replace(place, registry.storage.read(from_))
 
     with pytest.raises(Untrusted, match="it was changed"):
@@ -218,7 +218,7 @@ def test_one_signature_that_counts_is_enough(registry: Registry, small: Bundle, 
     stranger = released.registry(tmp_path / "stranger", registry.storage)
     registry.publish(small)
     stranger.publish(small)
-    registry.storage.put({f"{signed.folder(small.digest)}/0": b"nonsense"})
+    registry.storage.put({f"{glance.signatures(small.digest)}/0": b"nonsense"})
 
     for trust in (registry.trust, stranger.trust):
         assert signed.read(registry.storage, small.digest, trust) == small
@@ -254,7 +254,9 @@ def planted(registry: Registry, manifest: bytes) -> Digest:
     """A manifest of our own making in a store, rightly signed."""
     digest, signature = digest_bytes(manifest), registry._signer.sign("bundle", manifest)
     registry.storage.put({blob_name(digest): manifest})
-    registry.storage.put({f"{signed.folder(digest)}/{signature.key.hex}": canonical_json(signature.fields())})
+    registry.storage.put(
+        {f"{glance.signatures(digest)}/{signature.key.hex}": canonical_json(signature.fields())}
+    )
     return digest
 
 

@@ -13,10 +13,9 @@ import pytest
 from pipeline import cli
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
-from tests.conftest import Ask
 from tests.mill import ROOT
 from tests.sales import DATES, MODEL, days, land
-from tests.world import World
+from tests.world import Ask, World
 
 
 def nothing(shop: World) -> None:

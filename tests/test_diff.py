@@ -10,9 +10,8 @@ import pytest
 from pipeline import cli
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
-from tests.conftest import Ask
 from tests.sales import DATES, MAY, MODEL, land
-from tests.world import World
+from tests.world import Ask, World
 
 
 def edit(shop: World) -> None:

@@ -12,15 +12,17 @@ import numpy as np  # noqa: TID253
 import pyarrow as pa  # noqa: TID253
 import pytest
 
-from pipeline.release import gate, signed
-from pipeline.release.budget import Budget
+from pipeline.errors import DataError
+from pipeline.release import gate, glance, served, trial
+from pipeline.release.budget import MEASURED, Budget
 from pipeline.release.registry import Registry
 from pipeline.release.trial import Request, find
 from pipeline.store.repository import blob_name
 from pipeline.values.bundle import Bundle
 from pipeline.values.check import Check
 from pipeline.values.contract import Column, Contract
-from pipeline.values.digest import Digest, digest_bytes
+from pipeline.values.digest import Digest, canonical_json, digest_bytes
+from pipeline.values.model import digest_model, dump_model
 from tests import released
 from tests.released import ALIAS, CONTRACT, CUT
 
@@ -223,7 +225,7 @@ def test_damage_is_found_before_anything_is_parsed(at: Candidates) -> None:
 
 def test_what_nobody_signed_is_refused(at: Candidates) -> None:
     digest = at.registry.publish(at.sound)
-    at.registry.storage.delete(list(at.registry.storage.list(signed.folder(digest))))
+    at.registry.storage.delete(list(at.registry.storage.list(glance.signatures(digest))))
 
     assert at.findings(digest) == {"signature": "fail"}
 
@@ -253,6 +255,21 @@ def test_a_model_that_answers_by_chance_is_refused(at: Candidates) -> None:
     chance = released.fit(TRAIN, DummyClassifier(strategy="stratified"))
 
     assert failed(at.findings(released.bundle(chance, HOLDOUT))) == {"determinism"}
+
+
+def without_numbers(sound: Bundle) -> Bundle:
+    """The bundle of a model that was spoilt after it had been judged: it predicts NaN."""
+    model = served.load(sound).model
+    model[-1].intercept_[:] = np.nan
+    serving = {**sound.json("serving.json"), "state": digest_model(model)}
+    files = {**sound.files, "model.skops": dump_model(model), "serving.json": canonical_json(serving)}
+    return replace(sound, files=files)
+
+
+def test_a_model_that_predicts_no_numbers_is_refused(at: Candidates) -> None:
+    assert at.findings(without_numbers(at.sound)) == {
+        "signature": "pass", "split": "pass", "determinism": "fail",
+    }  # fmt: skip
 
 
 def test_a_bound_that_the_release_declares_is_held(at: Candidates) -> None:
@@ -314,7 +331,9 @@ def test_what_time_and_memory_alone_spoke_against_is_tried_again_against_the_sam
     with monkeypatch.context() as hurried:
         hurried.setattr(gate, "SECONDS", 0.2)
         first = judge(at, at.sound)
-    at.registry.promote(ALIAS, at.champion.digest, "once more", 1)
+    at.registry.promote(
+        ALIAS, released.judged(at.registry, released.wrapped(at.champion, "again")), "again", 1
+    )
 
     again = judge(at, at.sound)
 
@@ -330,6 +349,18 @@ def test_other_bounds_are_judged_by_again(at: Candidates) -> None:
     assert not gate.is_final(verdict, (Check("roc_auc", low=0.99),))
 
 
+@pytest.mark.parametrize("check", ["trial", "files", "signature", *MEASURED])
+def test_what_says_nothing_of_the_model_is_not_final(check: str) -> None:
+    """Damage is mended, a key is trusted later, and another machine has more room: the gate tries again."""
+
+    def verdict(*failed: str) -> dict[str, Any]:
+        outcomes = [{"name": name, "status": "fail"} for name in failed]
+        return {"outcomes": outcomes, "terms": glance.terms(())}
+
+    assert not gate.is_final(verdict(check))
+    assert gate.is_final(verdict(check, "roc_auc"))
+
+
 def test_what_a_check_of_the_model_refused_is_not_tried_again(
     at: Candidates, models: Mapping[str, Any]
 ) -> None:
@@ -337,6 +368,15 @@ def test_what_a_check_of_the_model_refused_is_not_tried_again(
 
 
 # Mutants: without its check, the planted candidate would pass.
+
+
+def test_who_only_looks_for_large_distances_sees_no_nan(
+    at: Candidates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_differ", lambda apart, allowed: any(each > allowed for each in apart))
+
+    with pytest.raises(DataError):  # it goes on, and the gate takes what then breaks for chance
+        at.findings(without_numbers(at.sound))
 
 
 @pytest.mark.parametrize(
@@ -353,7 +393,6 @@ def test_without_its_check_a_planted_candidate_would_pass(
     check: str,
     planted: Callable[[Mapping[str, Any]], Bundle],
 ) -> None:
-    from pipeline.release import trial
     from pipeline.values.check import Outcome
 
     skipped = Outcome(check, "pass", None, "", "")

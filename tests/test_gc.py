@@ -21,11 +21,10 @@ from pipeline.store.mark import View
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import MemoryStorage, Storage
 from pipeline.values.digest import canonical_json, digest_bytes, parse_json
-from tests.conftest import Ask
 from tests.sales import DATES, MODEL
 from tests.torture.stores import Writer, bundle, draft, registry, run, verdict
 from tests.untouched import stamps
-from tests.world import FakeClock, World
+from tests.world import Ask, FakeClock, World
 
 DAY = timedelta(days=1)
 
@@ -168,7 +167,7 @@ def test_a_bundle_under_an_alias_of_its_own_is_pinned() -> None:
     for number in range(4):
         _promoted(online, clock, number)
         clock.advance(days=50)
-    registry(online, clock).promote("audit-2013", bundle(0).digest, "the auditors asked", 0)
+    registry(online, clock).promote("audit-2013", bundle(0).digest, "the auditors asked for that of delay", 0)
     clock.advance(days=50)
 
     collected(online, clock)

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, NotReplayed
 from pipeline.model import sanity
 from pipeline.model.estimate import estimates
+from pipeline.model.evaluation import evaluate
+from pipeline.values.model import digest_model
 from tasks import learning
-from tests import flight_days
+from tasks.contracts import SERVED
+from tests import flight_days, released
 from tests.flight_days import ORDINARY
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.pipeline import Pipeline
+
+    from pipeline.values.bundle import Bundle
 
 TRAINED = [ORDINARY + timedelta(days=ahead) for ahead in (0, 1, 2)]
 JUDGED = ORDINARY + timedelta(days=3)
@@ -65,6 +70,33 @@ def test_every_flight_gets_a_probability_labelled_or_not() -> None:
     assert probability.shape == (judged.num_rows,)
     assert ((probability > 0) & (probability < 1)).all()
     assert (learning.predict(_model(), _without_labels(judged)) == probability).all()
+
+
+@cache
+def _production() -> Bundle:
+    judged = flight_days.features_of(JUDGED)
+    scores = learning.PROBLEM.scores_by_day(learning.predict(_model(), judged), judged)
+    metrics = {**evaluate(scores, {}), "model": digest_model(_model())}
+    return released.assembled(_model(), judged, metrics, learning.PROBLEM, SERVED)
+
+
+def test_flights_are_scored_by_the_model_of_the_bundle() -> None:
+    judged = flight_days.features_of(JUDGED)
+
+    scored = learning.score(_production(), judged)
+
+    assert scored["late_probability"].to_pylist() == learning.predict(_model(), judged).tolist()
+
+
+def test_a_model_that_does_not_replay_scores_nothing() -> None:
+    """Of another library, say: what it then answers is not what was judged."""
+    golden = _production().json("golden.json")
+    golden["predictions"][3] += 1e-3
+
+    with pytest.raises(NotReplayed, match="golden row 3 is predicted as"):
+        learning.score(
+            released.with_json(_production(), "golden.json", golden), flight_days.features_of(JUDGED)
+        )
 
 
 def test_a_destination_never_seen_is_no_obstacle() -> None:

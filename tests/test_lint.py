@@ -14,11 +14,10 @@ import pytest
 from pipeline.code.lint import Finding, lint
 from pipeline.code.traps import KINDS
 from pipeline.code.unseeded import ALWAYS, ONLY_WHERE
-from tests.conftest import Ask
 from tests.mill import Project as Folder
 from tests.project import Project
 from tests.sales import DATES
-from tests.world import World
+from tests.world import Ask, World
 
 # What is found: the kind, then the statements of a build.
 TRAPS = {

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 
+import luigi
 import pytest
 
 from pipeline.build import run as runs
 from pipeline.build import session as sessions
 from pipeline.build import status
 from pipeline.errors import StoreUnwritable
-from tests.conftest import Ask
 from tests.sales import DATES, MAY, MODEL
-from tests.world import World
+from tests.world import Ask, World
 
 
 def newest(ask: Ask) -> str:
@@ -154,6 +154,17 @@ def test_a_store_that_cannot_be_used_any_more_stops_the_run(
     assert result.summary["status"] == status.STOPPED
     assert result.summary["error"] == "StoreUnwritable: no space left"
     assert "    by StoreUnwritable: no space left" in ask("log").splitlines()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_luigi_itself_takes_such_a_run_for_failed(
+    shop: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, workers: int
+) -> None:
+    monkeypatch.setattr("pipeline.store.repository.Repository.commit", _full)
+    shop.session()
+
+    assert not luigi.build([shop.task(MODEL, dates=DATES, scale=2)], workers=workers, local_scheduler=True)
+    assert sum("no space left" in message for message in caplog.messages) == 1
 
 
 def _full(*words: object) -> None:

@@ -10,9 +10,8 @@ from pipeline.build.finder import Finder
 from pipeline.build.planner import Planner
 from pipeline.store.repository import Repository, blob_name
 from pipeline.values.digest import Digest
-from tests.conftest import Ask
 from tests.sales import DATES, MODEL, land
-from tests.world import World
+from tests.world import Ask, World
 
 TWO = """
     import luigi

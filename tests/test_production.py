@@ -11,31 +11,26 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli
-from pipeline.release import configured
-from pipeline.release.registry import Registry
 from pipeline.store.repository import blob_name
 from tests import factory
-from tests.factory import SHIP, WARNINGS
+from tests.factory import ALIAS, SHIP, WARNINGS, history, registry
 from tests.mill import Project
-from tests.world import World
+from tests.world import Ask, World, asking
 
-ALIAS = "breakage"
 TWO_DAYS = "2013-05-30-2013-06-01"
 
 
 @pytest.fixture
 def plant(better: Path, tmp_path: Path) -> Iterator[World]:
     """The better of two models serves."""
-    world = factory.copied(better, tmp_path / "factory")
-    world.built(SHIP)
-    yield world
-    world.close()
+    with factory.copied(better, tmp_path / "factory") as world:
+        world.built(SHIP)
+        yield world
 
 
-def registry(world: World) -> Registry:
-    world.session()
-    return configured.registry()
+@pytest.fixture
+def ask(plant: World, capsys: pytest.CaptureFixture[str]) -> Ask:
+    return asking(plant, "factory.tasks", capsys)
 
 
 def scored(world: World) -> list[str]:
@@ -60,15 +55,13 @@ def test_it_is_scored_again_when_another_bundle_serves(plant: World) -> None:
     assert plant.load(WARNINGS, dates=TWO_DAYS) != before
 
 
-def test_a_new_generation_of_the_same_bundle_scores_nothing(plant: World) -> None:
+def test_a_new_generation_of_a_bundle_that_served_before_scores_nothing(plant: World) -> None:
     scored(plant)
-    now = registry(plant).history(ALIAS)[-1]
-    registry(plant).promote(ALIAS, now.bundle, "again", now.number)
-    assert scored(plant) == []
-
+    now = history(plant)[-1]
     registry(plant).rollback(ALIAS, "too many alarms")
     scored(plant)
-    registry(plant).promote(ALIAS, now.bundle, "the alarms were right", 4)
+    registry(plant).promote(ALIAS, now.bundle, "the alarms were right", 3)
+
     assert scored(plant) == []  # as it was before
 
 
@@ -94,7 +87,7 @@ def test_before_anything_serves_the_input_is_missing(tmp_path: Path) -> None:
 
 
 def test_what_serves_and_is_damaged_fails_and_is_named(plant: World) -> None:
-    now = registry(plant).history(ALIAS)[-1]
+    now = history(plant)[-1]
     plant.online.delete([blob_name(now.bundle)])
 
     summary = plant.run(WARNINGS, dates=TWO_DAYS).summary
@@ -124,42 +117,30 @@ def test_whom_to_trust_is_asked_only_of_a_store_that_holds_something(plant: Worl
 # Plans.
 
 
-def ask(world: World, capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    world.forget()
-    world.session()
-    capsys.readouterr()
-    assert cli.main([words[0], "--module", "factory.tasks", *words[1:]]) == 0
-    return capsys.readouterr().out
-
-
-def steps(world: World, capsys: pytest.CaptureFixture[str]) -> list[Any]:
-    plan = json.loads(ask(world, capsys, "plan", "Ship", "--json"))
+def steps(ask: Ask) -> list[Any]:
+    plan = json.loads(ask("plan", "Ship", "--json"))
     return [(stage["task"], step["step"]) for stage in plan["stages"] for step in stage["build"]]
 
 
-def test_a_plan_of_what_was_handed_over_is_empty(plant: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(plant, capsys, "plan", "Ship").splitlines()[-1] == "nothing to do"
-    assert "nothing would run" in ask(plant, capsys, "why", "Ship")
+def test_a_plan_of_what_was_handed_over_is_empty(ask: Ask) -> None:
+    assert ask("plan", "Ship").splitlines()[-1] == "nothing to do"
+    assert "nothing would run" in ask("why", "Ship")
 
 
-def test_a_plan_tells_of_a_hand_over_that_is_still_to_come(
-    plant: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plan_tells_of_a_hand_over_that_is_still_to_come(plant: World, ask: Ask) -> None:
     plant.online.delete(list(plant.online.list("verdicts")))
 
-    assert steps(plant, capsys) == [("Ship", "hand over")]
-    assert "  Ship hand over all" in ask(plant, capsys, "why", "Ship")
+    assert steps(ask) == [("Ship", "hand over")]
+    assert "  Ship hand over all" in ask("why", "Ship")
     assert plant.built(SHIP) == []
-    assert steps(plant, capsys) == []
+    assert steps(ask) == []
 
 
-def test_a_plan_of_an_edited_model_begins_where_the_edit_reaches(
-    plant: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plan_of_an_edited_model_begins_where_the_edit_reaches(plant: World, ask: Ask) -> None:
     plant.edit("factory.learning", "PENALTY = 1.0", "PENALTY = 2.0")
 
-    assert steps(plant, capsys) == [("Learn", "build")]
-    assert "code changed: factory.learning:PENALTY" in ask(plant, capsys, "why", "Ship")
+    assert steps(ask) == [("Learn", "build")]
+    assert "code changed: factory.learning:PENALTY" in ask("why", "Ship")
 
 
 # Processes.
@@ -183,7 +164,7 @@ def test_of_two_releases_at_once_one_is_promoted_and_both_end_well(plant: World)
     said = [run.communicate()[1] for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], said
-    [generation] = registry(plant).history(ALIAS)
+    [generation] = history(plant)
     assert generation.is_automatic
     assert 1 <= len(list(plant.online.list("verdicts"))) <= 2
     assert sum("generation 1 serves the bundle" in each for each in said) == 1

@@ -191,7 +191,7 @@ def test_a_home_that_can_not_be_written_stops_nothing(
 
 
 def test_readers_may_share_a_home(service: Service) -> None:
-    service.registry.promote("other", released.small().digest, "tried", 0)
+    service.registry.promote("other", released.small().digest, f"{ALIAS}, tried", 0)
     slow, quick, other = service.start(), service.start(), service.start(alias="other")
     for bundle in (second(), wrapped(second(), "again")):
         promoted(service.registry, bundle)

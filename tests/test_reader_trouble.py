@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253
 import pytest
 
 from pipeline.errors import BundleDamaged
-from pipeline.release import served, signed
+from pipeline.release import glance, served
 from pipeline.release.aliases import place_of
 from pipeline.release.reader import Reader
 from pipeline.release.registry import Registry
@@ -61,7 +61,7 @@ def a_file_lost(registry: Registry) -> Callable[[], Any]:
 
 def unsigned(registry: Registry) -> Callable[[], Any]:
     promoted(registry, second())
-    registry.storage.delete(list(registry.storage.list(signed.folder(second().digest))))
+    registry.storage.delete(list(registry.storage.list(glance.signatures(second().digest))))
     return lambda: registry.publish(second())
 
 

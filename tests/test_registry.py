@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import (
+    AliasMoved,
     BundleDamaged,
     ConfigurationError,
     GateRefused,
@@ -74,11 +75,10 @@ def test_history_says_who_why_and_when(tmp_path: Path, clock: FakeClock) -> None
 
 @pytest.mark.parametrize("why", ["", "  ", "\n\t"])
 def test_a_change_without_a_reason_is_refused(registry: Registry, why: str) -> None:
-    promoted(registry, first())
-    two = promoted(registry, second())
+    one, two = promoted(registry, first()), promoted(registry, second())
 
     for change in (
-        lambda: registry.promote(ALIAS, two.bundle, why, 2),
+        lambda: registry.promote(ALIAS, one.bundle, why, 2),
         lambda: registry.rollback(ALIAS, why),
     ):
         with pytest.raises(ConfigurationError, match="needs a reason: give --why"):
@@ -88,11 +88,38 @@ def test_a_change_without_a_reason_is_refused(registry: Registry, why: str) -> N
 
 def test_aliases_are_apart(registry: Registry) -> None:
     promoted(registry, first())
-    other = registry.promote("other.one-2", judged(registry, second()), "tried", 0)
+    other = registry.promote("other.one-2", judged(registry, second()), f"{ALIAS}, tried", 0)
 
     assert registry.aliases() == ["other.one-2", ALIAS]
     assert registry.history("other.one-2") == [other]
     assert registry.current("nobody") is None
+
+
+def test_promoting_what_serves_appends_nothing(registry: Registry) -> None:
+    one = promoted(registry, first())
+
+    assert registry.promote(ALIAS, one.bundle, "once more", 1) == one
+    assert registry.history(ALIAS) == [one]
+    with pytest.raises(AliasMoved):  # who knows of another generation is told
+        registry.promote(ALIAS, one.bundle, "once more", 0)
+
+
+def test_a_rollback_goes_to_a_generation_by_its_number(registry: Registry) -> None:
+    one, two = promoted(registry, first()), promoted(registry, second())
+    registry.rollback(ALIAS, "too many alarms")
+
+    assert registry.rollback(ALIAS, "the alarms were right", 2).bundle == two.bundle
+    assert registry.rollback(ALIAS, "they were not", 3).bundle == one.bundle
+
+
+@pytest.mark.parametrize("to", [0, 1, 3, 4])
+def test_there_is_no_way_back_to_what_serves_or_never_did(registry: Registry, to: int) -> None:
+    promoted(registry, first())
+    promoted(registry, second())
+    registry.rollback(ALIAS, "too many alarms")
+
+    with pytest.raises(ConfigurationError, match=f"none before it is generation {to}, of another"):
+        registry.rollback(ALIAS, "why", to)
 
 
 @pytest.mark.parametrize("alias", ["", "A", "a/b", "../a", ".a", "a b", "a\n", "ä", "a" * 65])
@@ -144,6 +171,17 @@ def test_what_the_gate_held_back_is_promoted_by_hand_alone(registry: Registry) -
     with pytest.raises(GateRefused, match="the gate held the bundle"):
         registry.promote(ALIAS, digest, "why", 0, is_automatic=True)
     assert registry.promote(ALIAS, digest, "looked at it", 0).number == 1
+
+
+@pytest.mark.parametrize("why", ["tried", f"not-{ALIAS}", f"{ALIAS}er", f"{ALIAS}.two"])
+def test_a_verdict_for_another_alias_counts_only_for_who_names_it(registry: Registry, why: str) -> None:
+    digest = judged(registry, first())
+
+    with pytest.raises(GateRefused, match=f"was judged for '{ALIAS}', not compared with what serves as"):
+        registry.promote("other", digest, why, 0)
+    with pytest.raises(GateRefused, match=f"name {ALIAS} in --why"):
+        registry.promote("other", digest, ALIAS, 0, is_automatic=True)
+    assert registry.promote("other", digest, f"that of {ALIAS}.", 0).bundle == digest
 
 
 def test_the_verdict_on_another_bundle_does_not_count(registry: Registry) -> None:

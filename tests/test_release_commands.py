@@ -8,56 +8,34 @@ import shutil
 import stat
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline import cli
-from pipeline.release import configured, signed
-from pipeline.release.registry import Registry
+from pipeline.release import signed
 from pipeline.values.digest import Digest
 from tests import factory
-from tests.factory import SHIP, spoil
-from tests.world import World
-
-ALIAS = "breakage"
-Ask = Callable[..., str]
+from tests.factory import ALIAS, SHIP, history, registry, spoil
+from tests.world import Ask, World, asking
 
 
 @pytest.fixture
 def plant(waiting: Path, tmp_path: Path) -> Iterator[World]:
     """The first model serves, and a better one waits."""
-    world = factory.copied(waiting, tmp_path / "factory")
-    world.set("headrace", "promotion", "manual")
-    yield world
-    world.close()
+    with factory.copied(waiting, tmp_path / "factory") as world:
+        world.set("headrace", "promotion", "manual")
+        yield world
 
 
 @pytest.fixture
 def ask(plant: World, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Type a command as a new process; what it prints."""
-
-    def run(*words: str, expect: int = 0) -> str:
-        plant.forget()
-        plant.session()
-        capsys.readouterr()
-        code = cli.main([words[0], "--module", "factory.tasks", *words[1:]])
-        said = capsys.readouterr()
-        assert code == expect, said.err
-        return said.out if code == 0 else said.err
-
-    return run
-
-
-def registry(world: World) -> Registry:
-    world.session()
-    return configured.registry()
+    return asking(plant, "factory.tasks", capsys)
 
 
 def bundles(world: World) -> list[Digest]:
     """The first model's bundle, and the second's."""
-    first = registry(world).history(ALIAS)[0].bundle
+    first = history(world)[0].bundle
     [second] = {name.split("/")[1] for name in world.online.list("bundles")} - {first.hex}
     return [first, Digest(f"sha256:{second}")]
 
@@ -70,7 +48,7 @@ def test_promote_lets_a_bundle_serve_and_says_so(plant: World, ask: Ask) -> None
 
     said = ask("promote", ALIAS, second.short, "--why", "reviewed --by us")
 
-    made = registry(plant).history(ALIAS)[-1]
+    made = history(plant)[-1]
     assert (made.number, made.bundle, made.why, made.is_automatic) == (2, second, "reviewed --by us", False)
     assert said == f"breakage: generation 2 serves the bundle {second.short} ({made.who}: {made.why})\n"
 
@@ -84,6 +62,27 @@ def test_promote_in_json_is_the_generation(plant: World, ask: Ask) -> None:
     assert (made["alias"], made["number"], made["step"]) == (ALIAS, 2, "promote")
 
 
+def test_promote_of_what_serves_changes_nothing_and_says_so(plant: World, ask: Ask) -> None:
+    first, _ = bundles(plant)
+
+    said = ask("promote", ALIAS, first.short, "--why", "once more")
+
+    assert said == f"breakage: generation 1 serves the bundle {first.short} already\n"
+    assert len(history(plant)) == 1
+
+
+def test_promote_under_another_alias_asks_for_a_reason_that_names_the_first(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+
+    said = ask("promote", "canary", second.short, "--why", "tried", expect=30)
+    assert f"the bundle {second.short} was judged for 'breakage', not compared with what serves as" in said
+
+    lines = ask("promote", "canary", second.short, "--why", "breakage for a tenth of the parts").splitlines()
+    assert lines[0] == "canary is a new alias; there was breakage before"
+    assert lines[2] == "it was judged for 'breakage': nothing compared it with what served as 'canary'"
+    assert "verdict: passed for 'breakage'; " in ask("history", "canary")
+
+
 def test_promote_refuses_what_the_gate_refused(plant: World, ask: Ask) -> None:
     sound = {bundle.hex for bundle in bundles(plant)}
     spoil(plant)
@@ -93,7 +92,7 @@ def test_promote_refuses_what_the_gate_refused(plant: World, ask: Ask) -> None:
     said = ask("promote", ALIAS, worse[:12], "--why", "anyhow", expect=30)
 
     assert said.startswith(f"headrace promote: the gate refused the bundle {worse[:12]}: roc_auc: ")
-    assert len(registry(plant).history(ALIAS)) == 1
+    assert len(history(plant)) == 1
 
 
 # rollback
@@ -105,7 +104,7 @@ def test_rollback_gives_back_what_served_and_names_what_cron_will_not_do(plant: 
 
     said = ask("rollback", ALIAS, "--why", "too many alarms").splitlines()
 
-    before, now = registry(plant).history(ALIAS)[-2:]
+    before, now = history(plant)[-2:]
     assert now.bundle == first
     assert said[0].startswith(f"breakage: generation 3 serves the bundle {first.short} again (")
     assert said[1] == (
@@ -123,6 +122,15 @@ def test_rollback_goes_to_a_bundle_that_is_named(plant: World, ask: Ask) -> None
     assert (made["bundle"], made["step"], made["number"]) == (first, "rollback", 3)
 
 
+def test_rollback_goes_to_a_generation_that_is_named(plant: World, ask: Ask) -> None:
+    first, second = bundles(plant)
+    ask("promote", ALIAS, second, "--why", "reviewed")
+
+    assert f"generation 3 serves the bundle {first.short} again" in ask(
+        "rollback", ALIAS, "--why", "as it was", "--to", "1"
+    )
+
+
 # history
 
 
@@ -136,7 +144,7 @@ def test_history_tells_who_when_why_and_what_the_gate_said(plant: World, ask: As
     newest, who, verdict = lines[1:4]
     assert newest == (
         f"     2  2013-06-01T00:00:00+00:00  promote   bundle {second.short}  "
-        f"model {registry(plant).history(ALIAS)[-1].model.short}  (serves now)"
+        f"model {history(plant)[-1].model.short}  (serves now)"
     )
     assert re.fullmatch(r" {8}by \w+: reviewed", who)
     assert re.fullmatch(r" {8}verdict: passed; \d+ pass; better: saves .* of loss a row, 14 days", verdict)
@@ -145,7 +153,7 @@ def test_history_tells_who_when_why_and_what_the_gate_said(plant: World, ask: As
 
 
 def test_history_without_an_alias_tells_of_each_what_serves(plant: World, ask: Ask) -> None:
-    registry(plant).promote("canary", bundles(plant)[1], "tried", 0)
+    registry(plant).promote("canary", bundles(plant)[1], "tried, as breakage is", 0)
 
     lines = ask("history").splitlines()
 
@@ -169,7 +177,8 @@ def test_history_of_nothing_says_how_it_begins(plant: World, ask: Ask) -> None:
     shutil.rmtree(plant.online.root)
 
     assert "nothing was promoted yet" in ask("history")
-    assert ask("history", "nobody").startswith("nobody: 0 generations in ")
+    assert "'nobody' has no generation in " in (said := ask("history", "nobody", expect=40))
+    assert "nothing was promoted yet" in said
     assert json.loads(ask("history", "--json")) == {}
 
 
@@ -250,12 +259,17 @@ def test_a_refused_candidate_has_a_card_too(plant: World, ask: Ask) -> None:
         ("rollback nobody --why x", 40, "'nobody' has no generation yet"),
         ("rollback breakage --why x", 40, "and none before it served another model"),
         ("rollback breakage --why x --to {second}", 40, "none before it served the bundle"),
+        ("rollback breakage --why x --to 1", 40, "none before it is generation 1, of another"),
+        ("rollback breakage --why x --to 7", 40, "none before it is generation 7"),
+        ("history nobody", 40, "; the aliases there: breakage"),
         ("history a b", 40, "expected one alias: headrace history [ALIAS]"),
         ("history UP", 40, "can't be an alias"),
         ("publish", 40, "name a task, as in: headrace publish "),
         ("publish Parts --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),
         ("publish Ship --dates 2013-05-02-2013-06-01", 20, "has made no bundle of what is there now"),
         ("card Learn --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),
+        ("card Learn", 40, "Learn makes no bundle: name a task that is a Release, such as Ship"),
+        ("plan Learn", 40, "Learn requires the 'dates' parameter to be set: on the command line, or under"),
         ("card nobody", 40, "'nobody' names 0 of the 2 bundles in "),
         ("card Nobody", 40, "No task Nobody"),
     ],
@@ -267,7 +281,7 @@ def test_a_wrong_use_gets_a_plain_answer(plant: World, ask: Ask, words: str, cod
 
     assert said.startswith(f"headrace {words.split()[0]}: ")
     assert says in said
-    assert len(registry(plant).history(ALIAS)) == 1
+    assert len(history(plant)) == 1
 
 
 def test_without_a_key_nothing_is_changed(plant: World, ask: Ask, tmp_path: Path) -> None:

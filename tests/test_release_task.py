@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import luigi
 import pytest
 
+import pipeline
 from pipeline.build.invoke import RunResult
-from pipeline.release import configured, signed
-from pipeline.release.aliases import Generation
-from pipeline.release.registry import Registry
-from pipeline.values.digest import Digest
+from pipeline.release import glance, signed
+from pipeline.store.repository import blob_name
+from pipeline.values.digest import Digest, digest_bytes, parse_json
 from tests import factory
-from tests.factory import SHIP, improve, spoil
-from tests.world import World
-
-ALIAS = "breakage"
+from tests.factory import ALIAS, SHIP, history, improve, registry, spoil
+from tests.world import Ask, World, asking
 
 
 @pytest.fixture
 def plant(shipped: Path, tmp_path: Path) -> Iterator[World]:
-    world = factory.copied(shipped, tmp_path / "factory")
-    assert world.built(SHIP) == []
-    yield world
-    world.close()
+    with factory.copied(shipped, tmp_path / "factory") as world:
+        assert world.built(SHIP) == []
+        yield world
+
+
+@pytest.fixture
+def ask(plant: World, capsys: pytest.CaptureFixture[str]) -> Ask:
+    return asking(plant, "factory.tasks", capsys)
 
 
 @pytest.fixture
 def improved(better: Path, tmp_path: Path) -> Iterator[World]:
     """A plant whose second, better model serves."""
-    world = factory.copied(better, tmp_path / "factory")
-    assert world.built(SHIP) == []
-    yield world
-    world.close()
-
-
-def registry(world: World) -> Registry:
-    world.session()
-    return configured.registry()
-
-
-def history(world: World) -> list[Generation]:
-    return registry(world).history(ALIAS)
+    with factory.copied(better, tmp_path / "factory") as world:
+        assert world.built(SHIP) == []
+        yield world
 
 
 def verdicts(world: World) -> list[str]:
@@ -223,6 +217,28 @@ def test_a_policy_that_is_none_is_refused(plant: World, option: str, value: str)
     assert f"[headrace] {option} is '{value}'; set it to " in failed(plant)
 
 
+@pytest.mark.thorough
+def test_what_lands_while_a_run_goes_on_is_in_the_origin_that_its_bundle_tells(improved: World) -> None:
+    """With two workers each stage runs in a fork of a process that looked at the files before."""
+    improved.session()
+    shorten(improved, "2013-05-03")
+    task = improved.task(SHIP)
+
+    def land_meanwhile(stage: luigi.Task) -> None:
+        if stage == task.inputs["model"].task.inputs["parts"].task:
+            shorten(improved, "2013-05-03")
+
+    type(task.inputs["holdout"].task).event_handler(luigi.Event.START)(land_meanwhile)
+    assert pipeline.run(task, workers=2).is_complete
+    assert improved.built(SHIP) == []
+
+
+def shorten(world: World, day: str) -> None:
+    """Land a day again, without its last part."""
+    lines = (world.landing / "parts" / f"{day}.csv").read_text(encoding="utf-8").splitlines()
+    world.write(f"parts/{day}.csv", "\n".join(lines[:-1]) + "\n")
+
+
 # The online store.
 
 
@@ -237,6 +253,96 @@ def test_a_lost_online_store_is_published_and_judged_again(plant: World) -> None
     assert generation.bundle == bundle(plant)
     assert signed.read(plant.online, generation.bundle, registry(plant).trust)
     assert plant.built(SHIP) == []
+
+
+def damaged(world: World, bundle: Digest) -> str:
+    """A file of a bundle that is gone; its name."""
+    found = signed.read(world.online, bundle, registry(world).trust)
+    name = blob_name(digest_bytes(found.files["model.skops"]))
+    world.online.delete([name])
+    return name
+
+
+def test_a_file_that_is_lost_of_what_serves_is_published_again(plant: World, ask: Ask) -> None:
+    [generation] = history(plant)
+    damaged(plant, generation.bundle)
+    assert "\n  Ship hand over all\n      a part of it, or of what serves, is lost" in ask("why", "Ship")
+
+    result = plant.run(SHIP)
+
+    assert (result.is_complete, result.built) == (True, [])
+    assert signed.read(plant.online, generation.bundle, registry(plant).trust)
+    assert history(plant) == [generation]
+    assert len(verdicts(plant)) == 1  # it is not judged again
+    assert plant.run(SHIP).summary["effects"] == {}
+
+
+@pytest.mark.parametrize("loss", ["manifest", "cut short", "signature"])
+def test_whatever_is_lost_of_it_is_noticed(plant: World, loss: str) -> None:
+    [generation] = history(plant)
+    manifest = blob_name(generation.bundle)
+    if loss == "cut short":
+        model = blob_name(Digest(parse_json(plant.online.read(manifest))["files"]["model.skops"]["digest"]))
+        plant.online.replace(model, plant.online.read(model)[:-1])
+    else:
+        gone = [manifest] if loss == "manifest" else plant.online.list(glance.signatures(generation.bundle))
+        plant.online.delete(list(gone))
+
+    assert plant.run(SHIP).summary["effects"] == {"hand over": 1}
+    assert signed.read(plant.online, generation.bundle, registry(plant).trust)
+
+
+def test_what_serves_is_mended_though_another_bundle_was_made_since(improved: World) -> None:
+    registry(improved).rollback(ALIAS, "too many alarms")
+    now = history(improved)[-1]
+    assert now.bundle != bundle(improved)
+    damaged(improved, now.bundle)
+
+    assert improved.built(SHIP) == []
+    assert signed.read(improved.online, now.bundle, registry(improved).trust)
+    assert len(history(improved)) == 3
+
+
+def test_what_serves_and_can_not_be_mended_is_told_every_night(improved: World) -> None:
+    registry(improved).rollback(ALIAS, "too many alarms")
+    lost = damaged(improved, history(improved)[-1].bundle)
+    improved.storage.delete(list(improved.storage.list("records/Ship")))
+
+    for _ in range(2):
+        assert f"serves as 'breakage', such as {lost}, and {improved.storage} does not hold it" in failed(
+            improved
+        )
+
+
+def test_who_does_not_look_for_files_finds_nothing_to_do(
+    plant: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged(plant, history(plant)[0].bundle)
+    monkeypatch.setattr(glance, "losses", lambda storage, bundle: [])
+
+    assert plant.run(SHIP).summary["effects"] == {}
+
+
+@pytest.mark.thorough
+def test_what_damage_alone_spoke_against_is_judged_again(plant: World) -> None:
+    found = registry(plant).verdict(bundle(plant))
+    assert found
+    outcomes = [{"name": "files", "status": "fail", "why": "lost", "observed": None, "bound": ""}]
+    registry(plant).keep_verdict(bundle(plant), {**found[1], "status": "refused", "outcomes": outcomes})
+
+    assert plant.built(SHIP) == []
+    assert status(plant, bundle(plant)) == "passed"
+
+
+def test_a_run_that_only_hands_over_says_so(plant: World, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    damaged(plant, history(plant)[0].bundle)
+    caplog.set_level("INFO")
+
+    summary = plant.run(SHIP).summary
+
+    assert re.fullmatch(r"complete: 1 hand over \(0\.0 s, run .*\)", caplog.messages[-1])
+    assert re.search(r"^\S+  complete .* 1 hand over$", ask("log"), re.MULTILINE)
+    assert "did Ship hand over all: a part of it" in ask("log", summary["run"])
 
 
 def test_an_interrupted_hand_over_is_finished_by_the_next_run(plant: World) -> None:

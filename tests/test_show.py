@@ -8,9 +8,8 @@ import pytest
 
 from pipeline.store.repository import Record, Repository, blob_name
 from pipeline.values.digest import Digest
-from tests.conftest import Ask
 from tests.sales import DATES, MODEL
-from tests.world import World
+from tests.world import Ask, World
 
 OTHER = "2013-05-01-2013-05-04"
 

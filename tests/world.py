@@ -9,14 +9,16 @@ import datetime
 import importlib
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import luigi
+import pytest
 from luigi.task_register import Register
 
 import pipeline
+from pipeline import cli
 from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.build.session import Session
@@ -37,6 +39,24 @@ class FakeClock:
     def advance(self, **delta: float) -> None:
         """Let time pass."""
         self.now += datetime.timedelta(**delta)
+
+
+Ask = Callable[..., str]
+
+
+def asking(world: World, module: str, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Types a command about a module's tasks as a new process; what it prints, or says where it fails."""
+
+    def ask(*words: str, expect: int = 0) -> str:
+        world.forget()
+        world.session()
+        capsys.readouterr()
+        code = cli.main([words[0], "--module", module, *words[1:]])
+        said = capsys.readouterr()
+        assert code == expect, said.err
+        return said.out if code == 0 else said.err
+
+    return ask
 
 
 class World:

@@ -51,9 +51,9 @@ class Claims:
         self._storage.delete(self._held - kept)
         self._held &= kept
 
-    def hold(self, key: Digest) -> None:
-        """Keep a claim until `close`, whatever is released: of an action whose old record is used again."""
-        self._adopted.add(_name(key))
+    def hold(self, keys: Iterable[Digest]) -> None:
+        """Keep claims until `close`, come what may: nothing else says that old records are used again."""
+        self._adopted |= {_name(key) for key in keys}
 
     def close(self) -> None:
         """Give back every claim that was taken here."""

@@ -63,6 +63,7 @@ class Report:
     """One action that made two values: the run ends non-zero."""
     warnings: list[str] = field(default_factory=list)
     """Damage that was healed."""
+    effects: list[dict[str, Any]] = field(default_factory=list)  # what was done outside the store, and why
 
     def forgive(self, action: Action) -> None:
         """Forget an earlier failure, now that there is a value: the file was dropped again meanwhile."""
@@ -83,12 +84,9 @@ class Engine(Finder):
 
     def __init__(
         self,
-        session: Session,
-        task: str,
-        check_blobs: bool = False,
-        only: Digest | None = None,
+        session: Session, task: str, check_blobs: bool = False, only: Digest | None = None,
         remembers: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(session, task, check_blobs, only)
         self.remembers = remembers and only is None
         """Whether what earlier runs found complete need not be looked at."""
@@ -146,16 +144,17 @@ class Engine(Finder):
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Have the effect; where it can't be had, the partition failed, though its value is made.
+        """Have the effect, if it is due; where it can't be had, the partition failed, though it has a value.
 
         Making a lost value again is no reason for an effect.
         """
-        if self._only is not None:
+        if self._only is not None or not (reason := due()):
             return outcome
         try:
             effect()
         except HeadraceError as error:
             return self._failed(step, label, error, failure.fields(error))
+        self.report.effects.append({"task": self.task, "step": step, "partition": label, "reason": [reason]})
         return outcome
 
     def _note_failed(self, places: Iterable[tuple[str, str]], outcomes: Mapping[str, Outcome]) -> None:
@@ -281,6 +280,7 @@ class Engine(Finder):
             commits = self.repository.commit([draft for _, draft in self._group])
             # Only now: of an interruption in the middle of it, the end of the stage tries once more.
             group, self._group, self._group_bytes = self._group, [], 0
+            self.claims.hold(commit.record.key for commit in commits if not commit.is_ours)
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
             self.history.save()
@@ -291,8 +291,6 @@ class Engine(Finder):
         action = work.action
         self.history.stands(action)
         self.report.forgive(action)
-        if not commit.is_ours:
-            self.claims.hold(action.key)  # nothing else says that it is used, until the stage is settled
         if commit.differs:
             self._alarm(action, draft, commit)
         outcomes[action.partition] = done(commit.record, How.BUILT)

@@ -190,6 +190,7 @@ def _summary(session: Session, found: Mapping[str, Any], ended: str) -> dict[str
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "counts": _counts(found),
+        "effects": dict(Counter(e["step"] for stage in found.values() for e in stage.get("effects", []))),
         "failures": [{k: f[k] for k in ("task", "partition", "cause", "missing")} for f in failures(found)],
         "alarms": alarms(found),
     }
@@ -213,6 +214,7 @@ def last_line(summary: Mapping[str, Any]) -> str:
         return f"{status.label(summary)}: everything is up to date ({seconds:.1f} s)"
     by = f" by {_kind(summary['error'])}" if summary["status"] == status.STOPPED else ""
     told = [f"{counts[word]} {word}" for word in WORDS if counts[word] and word not in ("found", "hole")]
+    told += [f"{count} {step}" for step, count in summary["effects"].items() if not counts["built"]]
     if summary["alarms"]:
         told.append(f"{len(summary['alarms'])} not reproducible")
     named = [f"{f['task']} {f['partition']}" for f in summary["failures"]]

@@ -35,6 +35,7 @@ _UNANSWERED = "Failed connecting to remote scheduler %r"
 
 _MODULE = f"\n{HeadraceError.__module__}."
 _NO_TASK = re.compile(r"No task (.+?)\. (?:Did you mean|Candidates are)")
+_ARGUMENTS = re.compile(r"\[args=.*, kwargs=.*\]:")
 _SHOWN = 20
 
 _ended_by: BaseException | None = None
@@ -90,7 +91,8 @@ def _patience() -> str:
 def meaning(error: BaseException | None) -> HeadraceError | None:
     """The expected failure that an exception is, means, or was caused by; Luigi wraps a parameter's."""
     if isinstance(error, MissingParameterException):
-        return ConfigurationError(f"{error}: on the command line, or under the task's name in luigi.cfg")
+        told = _ARGUMENTS.sub("", str(error))
+        return ConfigurationError(f"{told}: on the command line, or under the task's name in luigi.cfg")
     if isinstance(error, TaskClassException):
         return ConfigurationError(no_task(error))
     if isinstance(error, ParameterException | configparser.Error):

@@ -87,6 +87,7 @@ def keep_report(
         "partitions": {label: outcome.word for label, outcome in told.items()},
         "found": found,
         "builds": report.builds,
+        "effects": report.effects,
         "failures": [*report.failures, *_not_tried(report, told)],
         "blocked": {k: o.cause for k, o in told.items() if o.state is State.BLOCKED},
         "alarms": report.alarms,
@@ -99,7 +100,7 @@ def keep_report(
 
 def broke(
     session: Session, name: str, report: Report, seconds: float, error: BaseException
-) -> Iterator[luigi.Task]:
+) -> Iterator[list[luigi.Task]]:
     """Keep what a stage did until an error ended it that is no partition's, and let the error go on its way.
 
     A worker that was forked off leaves an interruption to its parent, which got it too.
@@ -109,9 +110,9 @@ def broke(
     except (HeadraceError, OSError):
         pass  # the error itself says more than that this could not be kept
     if isinstance(error, StoreError):
-        from pipeline.build.waiting import StoreUnusable
+        from pipeline.build.waiting import RunStopped, StoreUnusable
 
-        yield StoreUnusable(kind=type(error).__name__, text=str(error))
+        yield [StoreUnusable(kind=type(error).__name__, text=str(error)), RunStopped(run_id=session.run_id)]
     elif isinstance(error, KeyboardInterrupt) and session.pid != os.getpid():
         raise SystemExit(interruption.INTERRUPTED) from None
     else:

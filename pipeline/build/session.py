@@ -157,12 +157,23 @@ class Session:
         """Remember a stage's outcomes for the rest of this run, in all its processes."""
         if not tree.is_settled():
             raise RuntimeError(f"{task_id} is not settled: it took what a plan found out for what a run did")
+        if landed := self.landed.get(task_id):
+            cache.keep(self.storage, f"runs/{self.run_id}/landed/{task_id}", {"digest": landed})
         self._keep(f"runs/{self.run_id}/settled/{task_id}", tree.top, tree.read, is_of_run=True)
         self.forget(task_id)
 
     def forget(self, task_id: str) -> None:
         """Let go of a stage's outcomes: they are read again where they are kept."""
         self.trees.pop(task_id, None)
+
+    def read_by(self, task_id: str) -> Digest | None:
+        """What landed as a stage read it that was settled in this run, by whichever process; None of others.
+
+        A process that was forked off has its parent's view, from before: a file that was replaced in between
+        is not in it.
+        """
+        landed = cache.kept(self.storage, f"runs/{self.run_id}/landed/{task_id}").get("digest")
+        return Digest(landed) if landed else None
 
     def remembered(self, key: Digest) -> Node | None:
         """What a key of complete outcomes stands for, in whatever run they were made."""

@@ -21,6 +21,6 @@ BEGUN, OVER, BROKEN = "begun", "over", "broken"
 
 def label(summary: Mapping[str, Any]) -> str:
     """How a run ended, as people are told."""
-    if summary["status"] == COMPLETE and not summary["counts"]["built"]:
+    if summary["status"] == COMPLETE and not (summary["counts"]["built"] or summary.get("effects")):
         return "nothing to do"
     return str(summary["status"])

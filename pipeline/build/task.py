@@ -130,7 +130,6 @@ class Stage(luigi.Task):
         from pipeline.build.engine import Engine
 
         session, began = sessions.current(), stopwatch()
-        session.landed.clear()  # a forked worker has its parent's
         is_requested = self.task_id not in session.consumed
         engine = Engine(session, self.task_family, check_blobs=is_requested)
         try:

@@ -5,11 +5,13 @@ They are made when they are needed alone: each class adds to every command line 
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import luigi
 
 from pipeline import errors
 from pipeline.build import session as sessions
-from pipeline.errors import StoreError
+from pipeline.errors import PartitionsFailed, StoreError
 
 
 class MissingPartition(luigi.ExternalTask):
@@ -41,3 +43,20 @@ class StoreUnusable(luigi.Task):
         error: StoreError = getattr(errors, self.kind)(self.text)
         sessions.current().ended_by = error
         raise error
+
+
+class RunStopped(luigi.Task):
+    """What fails beside a `StoreUnusable`: what can't be scheduled within a run, Luigi takes for no failure.
+
+    Without it, `luigi.build` would return True.
+    """
+
+    run_id = luigi.Parameter()
+
+    def complete(self) -> bool:
+        """Never."""
+        return False
+
+    def run(self) -> NoReturn:
+        """Fail, without a word: what stopped the run was told."""
+        raise PartitionsFailed(f"the run {self.run_id} was stopped")

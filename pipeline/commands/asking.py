@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NoReturn
 
 from luigi.cmdline_parser import CmdlineParser
-from luigi.parameter import ParameterException
+from luigi.parameter import MissingParameterException, ParameterException
 from luigi.task_register import TaskClassException
 
 from pipeline.build import messages
@@ -29,6 +29,8 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
         raise ConfigurationError(
             f"{messages.no_task(error)} (of another module: say --module, or set [headrace] module)"
         ) from None
+    except MissingParameterException as error:
+        raise messages.meaning(error) or error from None
     except (ParameterException, ValueError) as error:
         raise ConfigurationError(f"{' '.join(words)}: {error}") from None
     if not isinstance(task, Stage):

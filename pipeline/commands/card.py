@@ -7,8 +7,7 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.commands.asking import parse_task
-from pipeline.commands.publish import made
+from pipeline.commands.publish import made, parse_release
 from pipeline.release import configured, signed
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import canonical_json
@@ -32,4 +31,4 @@ def _bundle(words: Sequence[str]) -> Bundle:
         newest = aliases.current(words[0]) if words[0] in aliases.aliases() else None
         digest = newest.bundle if newest else aliases.find(words[0])
         return signed.read(aliases.storage, digest, aliases.trust)
-    return made(parse_task(words, "card"))
+    return made(parse_release(words, "card"))

@@ -12,6 +12,8 @@ from pipeline.release import configured
 from pipeline.release.aliases import Aliases, Generation
 from pipeline.values.digest import canonical_json
 
+_NONE = "nothing was promoted yet: a release that passes the gate is, or `headrace promote` does it"
+
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List an alias's generations, newest first; without one, every alias and what serves there."""
@@ -20,6 +22,10 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     aliases = configured.aliases()
     names = list(words) or aliases.aliases()
     found = {name: aliases.history(name) for name in names}
+    if words and not found[words[0]]:
+        there = ", ".join(aliases.aliases())
+        known = f"the aliases there: {there}" if there else _NONE
+        raise ConfigurationError(f"{words[0]!r} has no generation in {aliases.storage}; {known}")
     if json:
         fields = {name: [asdict(each) for each in history] for name, history in found.items()}
         yield canonical_json(fields).decode().rstrip()
@@ -30,7 +36,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         for generation in shown:
             yield from _told(aliases, generation, is_now=generation is history[-1])
     if not any(found.values()):
-        yield "nothing was promoted yet: a release that passes the gate is, or `headrace promote` does it"
+        yield _NONE
 
 
 def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[str]:
@@ -50,7 +56,8 @@ def _verdict(aliases: Aliases, generation: Generation) -> str:
         verdict = aliases.verdict_at(generation.verdict)
     except HeadraceError as error:
         return f"{type(error).__name__}: {error}"
-    return f"{verdict['status']}; {_findings(verdict)}"
+    of_another = f" for {verdict['alias']!r}" if verdict["alias"] != generation.alias else ""
+    return f"{verdict['status']}{of_another}; {_findings(verdict)}"
 
 
 def _findings(verdict: Mapping[str, Any]) -> str:

@@ -29,7 +29,11 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         return
     for summary in (ledger.read(storage, run) for run in runs[:_SHOWN]):
         told = f"{status.label(summary):<13} {summary['seconds']:>7.1f} s"
-        yield f"{summary['run']}  {told}  {_counts(summary['counts'])}".rstrip()
+        done = [
+            _counts(summary["counts"]),
+            *(f"{n} {step}" for step, n in summary.get("effects", {}).items()),
+        ]
+        yield f"{summary['run']}  {told}  {', '.join(filter(None, done))}".rstrip()
         yield from (f"    {task}" for task in summary["tasks"])
         yield from _error(summary)
     newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""
@@ -70,6 +74,9 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
             yield f"      built {label}: {'; '.join(build['reason'][:2])}"
         if len(stage["builds"]) > _SHOWN:
             yield f"      and {len(stage['builds']) - _SHOWN} more (--json lists all)"
+        for effect in stage.get("effects", []):
+            label = action_label(effect["task"], effect["step"], effect["partition"])
+            yield f"      did {label}: {'; '.join(effect['reason'])}"
         yield from _failures(stage)
         yield from (f"      ALARM {alarm}" for alarm in stage["alarms"])
 

@@ -20,7 +20,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     if json:
         yield canonical_json(asdict(made)).decode().rstrip()
         return
+    if made == newest:
+        yield f"{made.alias}: generation {made.number} serves the bundle {bundle.short} already"
+        return
     if newest is None:
         others = ", ".join(name for name in registry.aliases() if name != made.alias)
         yield f"{made.alias} is a new alias; there was {others or 'none'} before"
     yield f"{made.alias}: generation {made.number} serves the bundle {bundle.short} ({made.who}: {made.why})"
+    if (judged := registry.verdict_at(made.verdict)["alias"]) != made.alias:
+        yield f"it was judged for {judged!r}: nothing compared it with what served as {made.alias!r}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from luigi.task_register import Register, TaskClassException
+
 from pipeline.build import session as sessions
 from pipeline.build.command_line import command_line
 from pipeline.build.loading import load_outcome
@@ -20,7 +22,7 @@ from pipeline.values.partition import WHOLE
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Sign the bundle and put it there; it serves nobody until an alias points at it."""
-    bundle = made(parse_task(words, "publish"))
+    bundle = made(parse_release(words, "publish"))
     registry = configured.registry()
     digest = registry.publish(bundle)
     if json:
@@ -30,10 +32,32 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     yield f"it has {_judged(registry.verdict(digest))}"
 
 
-def made(task: Stage) -> Bundle:
+def parse_release(words: Sequence[str], command: str) -> Release:
+    """The release that `TrainModel --dates 2013` names; of another task, no parameters are asked for."""
+    if words and words[0] in _names(Stage) and words[0] not in (releases := _names(Release)):
+        such = f", such as {' or '.join(releases)}" if releases else ""
+        raise ConfigurationError(f"{words[0]} makes no bundle: name a task that is a Release{such}")
+    task = parse_task(words, command)
+    assert isinstance(task, Release)  # what is no Stage, it has refused
+    return task
+
+
+def _names(pattern: type[Stage]) -> list[str]:
+    """The tasks that are known and derive from a pattern."""
+    found = {name: _kind(name) for name in Register.task_names()}
+    return [name for name, kind in found.items() if issubclass(kind, pattern) and kind is not pattern]
+
+
+def _kind(name: str) -> type:
+    try:
+        found: type = Register.get_task_cls(name)
+    except TaskClassException:
+        return object  # of one name in two places: parsing it says so
+    return found
+
+
+def made(task: Release) -> Bundle:
     """The bundle that a release has made of what is there now, whatever became of it at the gate."""
-    if not isinstance(task, Release):
-        raise ConfigurationError(f"{task} makes no bundle: name a task that is a Release")
     session = sessions.current()
     tree = task.resolve(session) or make_plan(session, task).tree
     outcome = tree[WHOLE]

@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 from pipeline.commands.asking import options
 from pipeline.release import configured
-from pipeline.values.digest import canonical_json
+from pipeline.release.aliases import DIGITS
+from pipeline.release.registry import Registry
+from pipeline.values.digest import Digest, canonical_json
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
@@ -15,7 +17,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     found = options("rollback", words, ("alias",), ("why",), optional=("to",))
     registry = configured.registry()
     before = registry.current(found["alias"])
-    to = registry.find(found["to"]) if "to" in found else None
+    to = _named(registry, found["to"]) if "to" in found else None
     made = registry.rollback(found["alias"], found["why"], to)
     if json:
         yield canonical_json(asdict(made)).decode().rstrip()
@@ -27,3 +29,8 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
             f"no run promotes the model {before.model.short} of generation {before.number} again, "
             f"only `headrace promote {made.alias} {before.bundle.short} --why ...` does"
         )
+
+
+def _named(registry: Registry, text: str) -> Digest | int:
+    """A generation by its number, or a bundle by its first digits."""
+    return int(text) if text.isdecimal() and len(text) < DIGITS else registry.find(text)

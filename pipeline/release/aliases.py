@@ -21,7 +21,8 @@ Step = Literal["promote", "rollback"]
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_BYTES = 1 << 20
-_DIGITS = 6
+DIGITS = 6
+"""So many digits name a bundle, at the least: fewer may be a generation's number."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ class Aliases:
         return sorted(name for name in found if _ALIAS.fullmatch(name))
 
     def find(self, prefix: str) -> Digest:
-        """The bundle whose digest begins with some hexadecimal digits, six or more: fewer may be a number."""
+        """The bundle whose digest begins with some hexadecimal digits, `DIGITS` or more."""
         wanted = prefix.removeprefix("sha256:")
-        if len(wanted) < _DIGITS:
+        if len(wanted) < DIGITS:
             raise ConfigurationError(
-                f"{prefix!r} is not a bundle: name it by {_DIGITS} or more of its digits, which "
+                f"{prefix!r} is not a bundle: name it by {DIGITS} or more of its digits, which "
                 f"`headrace history` shows"
             )
         found = {name.split("/")[1] for name in self.storage.list("bundles")}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.store.repository import blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.check import Check
 from pipeline.values.digest import Digest, digest_value, parse_json
@@ -35,6 +36,36 @@ def verdict(storage: Storage, bundle: Digest) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def losses(storage: Storage, bundle: Digest) -> list[str]:
+    """The names of a bundle that are lost, or hold fewer or more bytes than they should.
+
+    They are looked for; only the manifest, which lists them, is read.
+    """
+    manifest = blob_name(bundle)
+    try:
+        entries = parse_json(storage.read(manifest))["files"].values()
+        sizes = {blob_name(Digest(entry["digest"])): entry["size_bytes"] for entry in entries}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return [manifest]
+    lost = [name for name, size_bytes in sizes.items() if storage.stat(name) != size_bytes]
+    is_signed = next(storage.list(signatures(bundle)), None) is not None
+    return lost if is_signed else [*lost, signatures(bundle)]
+
+
+def signatures(bundle: Digest) -> str:
+    """Where a bundle's signatures lie, one for each key."""
+    return f"bundles/{bundle.hex}"
+
+
+def serving(storage: Storage, alias: str) -> Digest | None:
+    """The bundle at which an alias points; None where it points at none, or that does not read."""
+    folder = f"refs/{alias}"
+    try:
+        return Digest(parse_json(storage.read(max(storage.list(folder))))["generation"]["bundle"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def terms(checks: Sequence[Check]) -> Digest:

@@ -39,6 +39,8 @@ def provenance(session: Session, model: Stage, record: Record) -> dict[str, Any]
 
 def _landed(session: Session, stage: Stage) -> Digest | None:
     known = session.landed
+    if (read := session.read_by(stage.task_id)) is not None:
+        return read
     return known[stage.task_id] if stage.task_id in known else stage.fingerprint(session)
 
 

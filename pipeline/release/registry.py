@@ -7,6 +7,7 @@ the store creates a name once.
 from __future__ import annotations
 
 import getpass
+import re
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -66,13 +67,26 @@ class Registry(Aliases):
     ) -> Generation:
         """Append a generation that points at a bundle which has passed the gate.
 
-        `expected` is the newest generation's number as the caller knows it, 0 before the first.
+        `expected` is the newest generation's number as the caller knows it, 0 before the first. Where that
+        points at the bundle already, it is returned as it is.
 
         Raises:
-            GateRefused: the bundle has no verdict, or was refused; or, for an automatic promotion, it was
-                held for a person to decide, or somebody rolled back from its model.
+            GateRefused: the bundle has no verdict, or was refused; it was judged for another alias, which
+                `why` does not name; or, for an automatic promotion, it was held for a person to decide, or
+                somebody rolled back from its model.
             AliasMoved: another generation was appended meanwhile.
         """
+        newest = self.current(alias)
+        if newest is not None and (newest.bundle, newest.number) == (bundle, expected):
+            return newest
+        place, verdict = self._admitting(alias, bundle, why, is_automatic)
+        model = Digest(verdict["model"])
+        return self._append(alias, bundle, model, "promote", why, expected, place, is_automatic)
+
+    def _admitting(
+        self, alias: str, bundle: Digest, why: str, is_automatic: bool
+    ) -> tuple[str, dict[str, Any]]:
+        """The verdict on which a bundle may serve under an alias, and where it lies."""
         found = self.verdict(bundle)
         if found is None:
             raise GateRefused(
@@ -81,6 +95,11 @@ class Registry(Aliases):
         place, verdict = found
         if verdict["status"] == "refused":
             raise GateRefused(f"the gate refused the bundle {bundle.short}: {'; '.join(verdict['why'])}")
+        if verdict["alias"] != alias and (is_automatic or not _names(why, verdict["alias"])):
+            raise GateRefused(
+                f"the bundle {bundle.short} was judged for {verdict['alias']!r}, not compared with what "
+                f"serves as {alias!r}: if it is to serve there all the same, name {verdict['alias']} in --why"
+            )
         model = Digest(verdict["model"])
         if is_automatic and verdict["status"] != "passed":
             raise GateRefused(f"the gate held the bundle {bundle.short} back: {'; '.join(verdict['why'])}")
@@ -89,28 +108,17 @@ class Registry(Aliases):
                 f"somebody rolled back from the model {model.short}: only a person promotes it again, with "
                 f"`headrace promote {alias} {bundle.short} --why ...`"
             )
-        return self._append(alias, bundle, model, "promote", why, expected, place, is_automatic)
+        return place, verdict
 
-    def rollback(self, alias: str, why: str, to: Digest | None = None) -> Generation:
-        """Append a generation that points back: at `to`, or at the last other model that served.
+    def rollback(self, alias: str, why: str, to: Digest | int | None = None) -> Generation:
+        """Append a generation that points back: at the bundle or generation `to`, or at the last other model.
 
-        Models that were rolled back from are passed over, unless `to` names their bundle.
+        Models that were rolled back from are passed over, unless `to` names them.
         """
         history = self.history(alias)
         if not history:
             raise ConfigurationError(f"{alias!r} has no generation yet: there is nothing to roll back")
-        now, barred = history[-1], _barred(history)
-        if to is not None:
-            earlier = [each for each in history if each.bundle == to != now.bundle]
-        else:
-            earlier = [each for each in history if each.model not in {now.model, *barred}]
-        if not earlier:
-            wanted = f"the bundle {to.short}" if to else "another model that nobody rolled back from"
-            raise ConfigurationError(
-                f"generation {now.number} of {alias!r} serves the bundle {now.bundle.short}, and none before "
-                f"it served {wanted}; `headrace history {alias}` lists them"
-            )
-        back = earlier[-1]
+        now, back = history[-1], _earlier(history, to)
         return self._append(alias, back.bundle, back.model, "rollback", why, now.number, back.verdict, False)
 
     def is_barred(self, alias: str, model: Digest) -> bool:
@@ -154,6 +162,33 @@ class Registry(Aliases):
             f"{alias!r} has {found}, expected generation {expected} to be the newest: "
             f"look at `headrace history {alias}`, then decide again"
         )
+
+
+def _names(why: str, alias: str) -> bool:
+    """Whether a reason names an alias, as a word."""
+    return re.search(rf"(?<![\w.-]){re.escape(alias)}(?![\w-]|\.\w)", why) is not None
+
+
+def _earlier(history: list[Generation], to: Digest | int | None) -> Generation:
+    """The generation to go back to; ConfigurationError where there is none."""
+    now = history[-1]
+    if to is None:
+        passed_over, wanted = (
+            {now.model, *_barred(history)},
+            "served another model that nobody rolled back from",
+        )
+        found = [each for each in history if each.model not in passed_over]
+    else:
+        wanted = (
+            f"served the bundle {to.short}" if isinstance(to, Digest) else f"is generation {to}, of another"
+        )
+        found = [each for each in history if to in (each.number, each.bundle) and each.bundle != now.bundle]
+    if not found:
+        raise ConfigurationError(
+            f"generation {now.number} of {now.alias!r} serves the bundle {now.bundle.short}, and none before "
+            f"it {wanted}; `headrace history {now.alias}` lists them"
+        )
+    return found[-1]
 
 
 def _barred(history: list[Generation]) -> set[Digest]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
+from pipeline.release.glance import signatures
 from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.repository import FORMAT as STORE_FORMAT
 from pipeline.store.repository import Repository, blob_name
@@ -19,11 +20,6 @@ from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_j
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BYTES = 4 << 30
 """What a reader takes from a store before anything is verified."""
-
-
-def folder(bundle: Digest) -> str:
-    """Where a bundle's signatures lie, one for each key."""
-    return f"bundles/{bundle.hex}"
 
 
 def names(bundle: Bundle) -> list[str]:
@@ -50,7 +46,7 @@ def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
         if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
             repository.set_aside(blob, f"damaged-{blob.short}")
     items = {"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}}
-    place, text = f"{folder(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
+    place, text = f"{signatures(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
     with suppress(FileNotFoundError):
         if storage.read(place, 0, len(text) + 1) != text:
             storage.delete([place])
@@ -91,7 +87,7 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
     refused: HeadraceError = Untrusted(
         f"nobody has signed the bundle {bundle.short} in {storage}: publish it"
     )
-    for name in storage.list(folder(bundle)):
+    for name in storage.list(signatures(bundle)):
         try:
             signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
             trust.verify("bundle", manifest, signature)

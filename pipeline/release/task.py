@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build import session as sessions
@@ -17,7 +18,15 @@ from pipeline.build.outcome import Outcome, State
 from pipeline.build.patterns import Task
 from pipeline.build.session import Session
 from pipeline.build.tree import Tree
-from pipeline.errors import AliasMoved, GateRefused, HeadraceError, TaskError
+from pipeline.errors import (
+    AliasMoved,
+    BlobDamaged,
+    BlobMissing,
+    BundleDamaged,
+    GateRefused,
+    HeadraceError,
+    TaskError,
+)
 from pipeline.model.problem import Problem
 from pipeline.release import configured, glance
 from pipeline.release.budget import Budget
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.release.assemble import Evidence
     from pipeline.release.registry import Registry
     from pipeline.store.repository import Record
+    from pipeline.store.storage import Storage
     from pipeline.values.bundle import Bundle
 
 SEMANTICS = 1
@@ -136,6 +146,8 @@ class Release(Task):
             return "judged by other bounds before"
         if verdict.get("status") == "refused":
             return "the gate refused it before"
+        if self._lost(online, bundle):
+            return "a part of it, or of what serves, is lost online"
         if verdict and (verdict["status"] != "passed" or not configured.is_automatic()):
             return ""
         if glance.has_moved(online, self.alias, verdict.get("champion_generation")):
@@ -154,10 +166,45 @@ class Release(Task):
         is_newest = (newest.number if newest else 0) == found[1]["champion_generation"]
         return is_newest and not registry.is_barred(self.alias, Digest(found[1]["model"]))
 
+    def _lost(self, online: Storage, bundle: Digest) -> dict[Digest, list[str]]:
+        """What is lost of the bundle, once it was published, and of the one that serves."""
+        published = bundle if glance.verdict_name(online, bundle) else None
+        both = dict.fromkeys((published, glance.serving(online, self.alias)))  # mostly the same one
+        found = {each: glance.losses(online, each) for each in both if each is not None}
+        return {each: lost for each, lost in found.items() if lost}
+
+    def _mend(self, session: Session, registry: Registry, bundle: Digest) -> None:
+        """Publish again what was lost, as it was made: the same bundle, under a new signature."""
+        for each, lost in self._lost(registry.storage, bundle).items():
+            found = self._made(session, each)
+            if found is None:
+                raise BundleDamaged(
+                    f"{registry.storage} has lost {len(lost)} of the files of the bundle {each.short}, which "
+                    f"serves as {self.alias!r}, such as {lost[0]}, and {session.storage} does not hold it: "
+                    f"restore the files, or `headrace rollback {self.alias} --why ...`"
+                )
+            registry.publish(found)
+            log.warning(
+                "%s: %d files of the bundle %s were lost in %s: it is published again",
+                self.alias, len(lost), each.short, registry.storage,
+            )  # fmt: skip
+
+    def _made(self, session: Session, bundle: Digest) -> Bundle | None:
+        """A bundle that this task has made at some time; None where the store does not hold it any more."""
+        from pipeline.values.bundle import Bundle
+
+        for record in session.repository.records(self.task_family):
+            value = record.outputs["value"]
+            if value["digest"] == bundle:
+                with suppress(BlobMissing, BlobDamaged):
+                    return Bundle.unpack(session.repository.read_blob(Digest(value["blob"])))
+        return None
+
     def _hand_over(self, session: Session, bundle: Digest, outcome: Outcome) -> None:
         from pipeline.release import gate
 
         registry = configured.registry()
+        self._mend(session, registry, bundle)
         found = registry.verdict(bundle)
         is_judged = found is not None and gate.is_final(found[1], self.checks)
         verdict = found[1] if found and is_judged else self._judge(session, registry, outcome)

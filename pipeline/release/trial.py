@@ -135,7 +135,7 @@ def _honest(candidate: Served, bundle: Bundle, holdout: pa.Table) -> Iterator[Ou
     alone = np.concatenate([candidate.predict([row]) for row in rows[:32]])
     apart = [float(np.abs(once - again).max()), float(np.abs(once[:32] - alone).max())]
     allowed = max(tolerance, 1e-12) * max(1.0, float(np.abs(once).max()))
-    if not all(each <= allowed for each in apart):  # a NaN is none
+    if _differ(apart, allowed):
         told = f"asked twice, predictions differ by up to {apart[0]:g}; asked one by one, by {apart[1]:g}"
         raise _Stop(_failed("determinism", f"{told}; at most {allowed:g} is rounding"))
     yield _passed("determinism", "asked twice and row by row, it says the same")
@@ -145,6 +145,11 @@ def _honest(candidate: Served, bundle: Bundle, holdout: pa.Table) -> Iterator[Ou
         yield _failed("golden rows", str(error))
     else:
         yield _passed("golden rows", f"{len(rows)} rows are predicted as when it was made")
+
+
+def _differ(apart: list[float], allowed: float) -> bool:
+    """Whether one of some distances is more than rounding; a NaN is more than anything."""
+    return not all(each <= allowed for each in apart)
 
 
 def _within_budget(

@@ -16,7 +16,7 @@ from pipeline.build.outcome import How, Outcome, Output, State
 from pipeline.build.session import Session
 from pipeline.build.tree import Tree
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, ViewIncomplete
-from pipeline.release import signed
+from pipeline.release import glance, signed
 from pipeline.release.garbage import Rules, looking
 from pipeline.release.registry import Registry
 from pipeline.release.retention import retention
@@ -117,9 +117,7 @@ def run(writer: Writer, family: str, *drafts: Draft) -> None:
     made = [each._replace(body={**each.body, **_made_by(session)}) for each in drafts]
     commits = session.repository.commit(made)
     writer.committed.extend(map(_folder, drafts))
-    for commit in commits:
-        if not commit.is_ours:
-            claims.hold(commit.record.key)
+    claims.hold(commit.record.key for commit in commits if not commit.is_ours)
     claims.release()
     outcomes = {f"2013-05-0{n + 1}": _outcome(commit.record) for n, commit in enumerate(commits)}
     session.settle(f"{family}_1", Tree.of(outcomes, True))
@@ -184,7 +182,7 @@ def bundle(number: int) -> Bundle:
 def verdict(made: Bundle, at: str) -> dict[str, Any]:
     return {
         "bundle": made.digest, "model": digest_value(made.digest), "status": "passed", "why": [],
-        "champion": None, "at": at,
+        "champion": None, "alias": ALIAS, "at": at,
     }  # fmt: skip
 
 
@@ -301,7 +299,7 @@ class Stores:
             names |= {f"{each}/1", *(map(blob_name, _blobs(record)) if record else ())}
         if where == "online":
             for made in self._serving():
-                names |= {*signed.names(made), f"{signed.folder(made.digest)}/{_signer().key.hex}"}
+                names |= {*signed.names(made), f"{glance.signatures(made.digest)}/{_signer().key.hex}"}
         return names
 
     def _promised(self) -> list[str]:
