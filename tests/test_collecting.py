@@ -107,7 +107,7 @@ FOUND_OUT: dict[str, tuple[type[Collection], Callable[[Patch], None], Interleavi
     ),
     "guard of promotions": (
         Collection, no_promoters_guard,
-        Interleaving(("promotes_garbage",), -4000, 0, (("promotes_garbage", 45), *GC)),
+        Interleaving(("promotes_garbage",), -4000, 0, (("promotes_garbage", 54), *GC)),
     ),
     "claims of what was adopted": (
         Collection, gives_claims_back_early,
