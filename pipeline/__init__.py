@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.build.parameter import DatesParameter, DaysParameter
     from pipeline.build.patterns import Fold, Map, Merge, Task
     from pipeline.build.result import Conserved
+    from pipeline.build.secret import SecretParameter
     from pipeline.build.sources import Snapshot, Source
     from pipeline.model.bayes import categorical_naive_bayes, gaussian_naive_bayes
     from pipeline.model.linear import ridge
@@ -76,6 +77,7 @@ _HOME = {
     "Merge": "pipeline.build.patterns",
     "Moments": "pipeline.values.moments",
     "Quantiles": "pipeline.values.quantiles",
+    "SecretParameter": "pipeline.build.secret",
     "Snapshot": "pipeline.build.sources",
     "Source": "pipeline.build.sources",
     "Tally": "pipeline.values.tally",
@@ -117,6 +119,7 @@ __all__ = [
     "Reader",
     "Release",
     "Scores",
+    "SecretParameter",
     "Snapshot",
     "Source",
     "Tally",

@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] not in known:
         close = difflib.get_close_matches(words[0], known, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        print(f"headrace: there is no command {words[0]!r}{hint}\n{usage()}", file=sys.stderr)
+        print(_shown(f"headrace: there is no command {words[0]!r}{hint}\n{usage()}"), file=sys.stderr)
         return 2
     return _run(known[words[0]], words[1:])
 
@@ -105,15 +105,21 @@ def _run(command: Command, words: list[str]) -> int:
         _load_tasks(options.module)
         lines = importlib.import_module(command.module).main(rest, options.json)
         for line in lines:
-            print(line, flush=True)  # before what is said of an error
+            print(_shown(line), flush=True)  # before what is said of an error
     except KeyboardInterrupt:
         return 130  # as shells count it
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
     except HeadraceError as error:
-        print(f"headrace {command.name}: {error}", file=sys.stderr)
+        print(_shown(f"headrace {command.name}: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _shown(text: str) -> str:
+    from pipeline.build.messages import shown
+
+    return shown(text)
 
 
 def _load_tasks(module: str | None) -> None:

@@ -55,6 +55,10 @@ class StoreUnwritable(StoreError):
     """The store can't be written: read-only, no permission, no space."""
 
 
+class BadName(StoreError, ValueError):
+    """A name that no storage accepts."""
+
+
 class StoreUnreachable(StoreError):
     """The server of a store gives no usable answer."""
 
@@ -113,6 +117,10 @@ class InputRefused(HeadraceError):
 
 class Untrusted(HeadraceError):
     """A bundle or a generation is not signed by a key that is trusted here."""
+
+
+class Expired(HeadraceError):
+    """What serves was signed to count until an instant that is over, and nothing newer is there."""
 
 
 class BundleDamaged(HeadraceError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pipeline
 from pipeline.build import session as sessions
+from pipeline.build.messages import shown
 from pipeline.errors import HeadraceError
 from pipeline.release import configured
 from pipeline.values.digest import Digest, parse_json
@@ -70,9 +71,9 @@ def main() -> int:
     """Print the lines; an expected failure is one line and its exit code."""
     try:
         for line in lines():
-            print(line)
+            print(shown(line))
     except HeadraceError as error:
-        print(f"tasks.report: {error}", file=sys.stderr)
+        print(shown(f"tasks.report: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
 

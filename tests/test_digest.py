@@ -216,7 +216,7 @@ def test_json_refuses_other_types(value: object) -> None:
         (b"[]\n\n", "canonical"),
         (b"\xff\n", "decode"),
         (b"", "Expecting value"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "nested more than 100 levels"),
     ],
 )
 def test_strict_json_refuses(data: bytes, why: str) -> None:

@@ -15,6 +15,7 @@ PAGES = (
     pytest.param("docs/release.md", marks=pytest.mark.thorough),
     pytest.param("README.md", marks=pytest.mark.thorough),
     pytest.param("docs/operate.md", marks=pytest.mark.thorough), "docs/format.md",
+    pytest.param("docs/trust.md", marks=pytest.mark.thorough),
 )  # fmt: skip
 EVERY_PAGE = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

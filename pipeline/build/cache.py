@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.errors import StoreUnwritable
 from pipeline.store.storage import Storage
-from pipeline.values.digest import canonical_json, digest_bytes
+from pipeline.values.digest import canonical_json, digest_bytes, parse_json
 
 log = logging.getLogger("headrace")
 
@@ -54,7 +54,7 @@ def _seal(name: str, data: bytes) -> bytes:
 def recall(storage: Storage, name: str) -> dict[str, Any]:
     """JSON that lies under a name without a seal; nothing where there is none, or it does not read."""
     try:
-        found = json.loads(storage.read(name))
+        found = parse_json(storage.read(name))
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

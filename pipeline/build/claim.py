@@ -133,7 +133,7 @@ def _started(pid: int) -> str:
 def _is_running(pid: int, started: str) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it is there, and somebody else's

@@ -11,6 +11,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from pipeline.build.secret import hidden
 from pipeline.errors import HeadraceError
 
 _FRAMEWORK = __name__.partition(".")[0]
@@ -26,7 +27,7 @@ def cause(error: BaseException) -> str:
     told = f"{type(error).__name__}: {error}".removesuffix(": ")
     place = None if _is_expected(error) else _place(error.__traceback__)
     where = ", ".join(filter(None, (place, *getattr(error, "__notes__", ()))))
-    return f"{told} ({where})" if where else told
+    return hidden(f"{told} ({where})" if where else told)
 
 
 def fields(error: BaseException) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def fields(error: BaseException) -> dict[str, Any]:
     return {
         "cause": cause(error),
         "expected": _is_expected(error),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": hidden("".join(traceback.format_exception(error))),
     }
 
 

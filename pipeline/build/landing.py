@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from pipeline.clock import machine_now_ns
 from pipeline.code.signature import Signature, is_racy, of_path, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
 from pipeline.values.partition import moment_of
+from pipeline.values.unpacking import MAX_FILE_BYTES
 
 _SLOTS = {"{day}": r"(\d{4}-\d{2}-\d{2})", "{hour}": r"(\d{4}-\d{2}-\d{2}T\d{2})"}
 """What stands for a partition's label in a pattern, and what a label looks like."""
@@ -120,6 +122,7 @@ def _moment(label: str) -> datetime.date | None:
 
 def read_whole(path: str) -> bytes:
     """A landed file's bytes, of one moment; DataError where somebody is still writing it."""
+    _require_readable(path)
     for _ in range(3):
         try:
             before = signature(path)
@@ -133,6 +136,21 @@ def read_whole(path: str) -> bytes:
     raise DataError(
         f"{path} changed while it was read, three times: drop files under another name and rename them"
     )
+
+
+def _require_readable(path: str) -> None:
+    """Refuse what never ends, and what no memory holds; what is not there is told by who reads it."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return
+    if stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode):
+        raise DataError(f"{path} is a pipe or a device: drop a file")
+    if found.st_size > MAX_FILE_BYTES:
+        raise DataError(
+            f"{path} has {found.st_size} bytes, and files are read whole, up to {MAX_FILE_BYTES} bytes: "
+            f"drop it by the hour, or in a format that packs"
+        )
 
 
 def signature(path: str) -> Signature | None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.build import cache, coverage, metrics, status
+from pipeline.build import cache, coverage, metrics, reports, status
 from pipeline.build.claim import this_process
 from pipeline.build.failure import cause
 from pipeline.build.interruption import Terminated
@@ -42,14 +42,14 @@ def stages(storage: Storage, run_id: str) -> dict[str, Any]:
     """What each stage of a run reported, by task id; what does not read any more is left out."""
     found = {}
     for name in storage.list(f"runs/{run_id}/stages"):
-        if report := cache.recall(storage, name):
+        if report := reports.stage(cache.recall(storage, name)):
             found[name.rsplit("/", 1)[1]] = report
     return found
 
 
 def read(storage: Storage, run_id: str) -> dict[str, Any]:
     """How a run ended; of one that has not said, what its stages had reported by then."""
-    summary = cache.recall(storage, f"runs/{run_id}/run")
+    summary = reports.summary(cache.recall(storage, f"runs/{run_id}/run"))
     if summary.get("status", status.UNFINISHED) != status.UNFINISHED:
         return summary
     found = stages(storage, run_id)

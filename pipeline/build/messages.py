@@ -10,6 +10,7 @@ import configparser
 import logging
 import re
 import sys
+from traceback import format_exception
 from types import TracebackType
 from typing import NoReturn
 
@@ -19,7 +20,9 @@ from luigi.rpc import RPCError
 from luigi.task_register import Register, TaskClassException
 
 from pipeline.build import interruption
+from pipeline.build.secret import hidden
 from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed, SchedulerUnreachable
+from pipeline.values.printable import printable
 
 MISSING = "MissingPartition"
 """The family of tasks that stand for what has not landed."""
@@ -46,12 +49,29 @@ def install() -> None:
     logger = logging.getLogger("luigi-interface")
     if not any(isinstance(each, _Plain) for each in logger.filters):
         logger.addFilter(_Plain())
+        for each in (logger, logging.getLogger("headrace")):
+            each.addFilter(_shown)
         sys.excepthook = _say
 
 
 def ended_by() -> BaseException | None:
     """What ends this process, if it is not that everything was done."""
     return _ended_by
+
+
+def shown(text: str) -> str:
+    """A text as it may be printed: without secrets, and without what a terminal obeys."""
+    return printable(hidden(text))
+
+
+def _shown(record: logging.LogRecord) -> bool:
+    """Let nothing else into a log; a traceback is made here, since it may hold what its error says."""
+    text = record.getMessage()
+    if (told := shown(text)) != text:
+        record.msg, record.args = told, ()
+    if record.exc_info and record.exc_info[0] is not None:
+        record.exc_text = shown(logging.Formatter().formatException(record.exc_info))
+    return True
 
 
 class _Plain(logging.Filter):
@@ -155,10 +175,10 @@ def _say(kind: type[BaseException], error: BaseException, traceback: TracebackTy
         raise SystemExit(
             interruption.exit_code(error)
         )  # whoever interrupts a run knows why: its last line says how far it was
-    sys.__excepthook__(kind, error, traceback)
+    sys.stderr.write(shown("".join(format_exception(kind, error, traceback))))
 
 
 def _end(error: HeadraceError) -> NoReturn:
     _note(error)
-    sys.stderr.write(f"{plainly(error)}\n")
+    sys.stderr.write(f"{shown(plainly(error))}\n")
     raise SystemExit(error.exit_code)

@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.build import configuration
 from pipeline.build.session import Session
 from pipeline.build.status import COMPLETE, STATUSES
+from pipeline.store.disk import write_new
 
 _SUCCESS = "headrace_last_success_timestamp_seconds"
 _HELP = {
@@ -40,9 +41,9 @@ def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any
     success = now if summary["status"] == COMPLETE else _last_success(path)
     text = "\n".join(_lines(summary, stages, now, success)) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(f".{os.urandom(8).hex()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        write_new(str(temporary), text.encode())  # never through a link that somebody left there
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -75,6 +75,7 @@ class Landed(Dated):
 
 
 def _read(task: Landed, label: str, fingerprint: Digest) -> Made:
+    from pipeline.build import screen
     from pipeline.build.result import Made
     from pipeline.values import admission, intake
 
@@ -84,6 +85,8 @@ def _read(task: Landed, label: str, fingerprint: Digest) -> Made:
     data = read_whole(path)
     if digest_bytes(data) != fingerprint:
         raise DataError(f"{path} was replaced while the run read it; run again")
+    if path.endswith(".parquet"):
+        screen.require_harmless(data, path)
     day = day_of(label) if task.contract.day else None
     admitted = admission.admit(intake.read(data, path, task.contract), task.contract, day)
     rejected = admitted.rejected if admitted.rejected.num_rows else None

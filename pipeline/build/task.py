@@ -21,6 +21,7 @@ from pipeline.build.inputs import Input, Inputs
 from pipeline.build.outcome import Outcome
 from pipeline.build.parameter import DatesParameter
 from pipeline.build.request import require_serial, require_sound
+from pipeline.build.secret import hidden
 from pipeline.build.session import Session
 from pipeline.build.tree import Node, Tree, has_blobs
 from pipeline.clock import stopwatch
@@ -112,6 +113,10 @@ class Stage(luigi.Task):
         except Exception as error:
             session.ended_by = error  # Luigi goes on without this task
             raise
+
+    def on_failure(self, exception: BaseException) -> str:
+        """What Luigi sends its scheduler, and whom it writes e-mails, of an error."""
+        return hidden(str(super().on_failure(exception)))
 
     def _is_complete(self, session: Session) -> bool:
         tree = self.resolve(session)

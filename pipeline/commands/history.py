@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pipeline.errors import ConfigurationError, HeadraceError
@@ -27,7 +26,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         known = f"the aliases there: {there}" if there else _NONE
         raise ConfigurationError(f"{words[0]!r} has no generation in {aliases.storage}; {known}")
     if json:
-        fields = {name: [asdict(each) for each in history] for name, history in found.items()}
+        fields = {name: [each.fields() for each in history] for name, history in found.items()}
         yield canonical_json(fields).decode().rstrip()
         return
     for name, history in found.items():
@@ -47,6 +46,8 @@ def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[st
         f"{'  (serves now)' if is_now else ''}"
     )
     yield f"        by {generation.who}{how}: {generation.why}"
+    if generation.expires_at:
+        yield f"        counts until {generation.expires_at}"
     yield f"        verdict: {_verdict(aliases, generation)}"
 
 

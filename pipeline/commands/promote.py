@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from pipeline.commands.asking import options
 from pipeline.release import configured
@@ -18,7 +17,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     newest = registry.current(found["alias"])
     made = registry.promote(found["alias"], bundle, found["why"], newest.number if newest else 0)
     if json:
-        yield canonical_json(asdict(made)).decode().rstrip()
+        yield canonical_json(made.fields()).decode().rstrip()
         return
     if made == newest:
         yield f"{made.alias}: generation {made.number} serves the bundle {bundle.short} already"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from pipeline.commands.asking import options
 from pipeline.release import configured
@@ -20,7 +19,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     to = _named(registry, found["to"]) if "to" in found else None
     made = registry.rollback(found["alias"], found["why"], to)
     if json:
-        yield canonical_json(asdict(made)).decode().rstrip()
+        yield canonical_json(made.fields()).decode().rstrip()
         return
     back = made.bundle.short
     yield f"{made.alias}: generation {made.number} serves the bundle {back} again ({made.who}: {made.why})"

@@ -156,10 +156,23 @@ def _output(session: Session, record: Record, name: str) -> Iterator[str]:
         first, *others = textwrap.wrap(schema, _WIDTH - 15)
         yield f"  schema       {first}"
         yield from indented(others, 15)
-        rows = table.slice(0, _ROWS if name == "value" else _REJECTED).to_pandas()
+        rows = _frame(table.slice(0, _ROWS if name == "value" else _REJECTED))
         yield from indented(rows.to_string(line_width=_WIDTH).splitlines(), 4)
     elif out["codec"].startswith(("json/", "aggregate/")):
         yield f"  holds        {data.decode()[:1000].rstrip()}"
+
+
+def _frame(table: Any) -> Any:
+    """Rows as pandas shows them; dates that its calendar does not hold as texts."""
+    import pyarrow as pa
+
+    try:
+        return table.to_pandas()
+    except (ValueError, OverflowError):
+        for index, field in enumerate(table.schema):
+            if pa.types.is_temporal(field.type):
+                table = table.set_column(index, field.name, table.column(index).cast(pa.string()))
+        return table.to_pandas()
 
 
 def _rejected(session: Session, record: Record) -> Iterator[str]:

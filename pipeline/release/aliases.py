@@ -9,20 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, get_args
 
-from pipeline.errors import BundleDamaged, ConfigurationError
+from pipeline.errors import BundleDamaged, ConfigurationError, Expired
 from pipeline.release import glance
 from pipeline.release.signing import Signature, Trust
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, parse_json
+from pipeline.values.shape import natural, require
 
-Step = Literal["promote", "rollback"]
+Step = Literal["promote", "rollback", "renew"]
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_BUNDLE = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1 << 20
 DIGITS = 6
 """So many digits name a bundle, at the least: fewer may be a generation's number."""
+_VERDICT = {"bundle": Digest, "model": Digest, "alias": str, "status": str, "why": [str], "outcomes": [dict]}
+"""What is asked of a verdict; it says more, of which nothing is followed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,23 @@ class Generation:
     verdict: str
     """Where the verdict lies on which it was promoted."""
     is_automatic: bool
+    expires_at: str | None = None
+    """Until when it counts; None of one that does as long as it is the newest."""
+
+    def fields(self) -> dict[str, Any]:
+        """As it is kept and signed: what does not expire says nothing of it."""
+        fields = asdict(self)
+        if self.expires_at is None:
+            del fields["expires_at"]
+        return fields
+
+    def require_current(self, now: datetime) -> None:
+        """Raise `Expired` where it counts no more: whoever holds newer ones back can't do so for ever."""
+        if self.expires_at is not None and now >= datetime.fromisoformat(self.expires_at):
+            raise Expired(
+                f"generation {self.number} of {self.alias!r} counted until {self.expires_at}, and there is "
+                f"no newer one: run the release, or `headrace promote` what shall serve, where the key is"
+            )
 
 
 class Aliases:
@@ -56,6 +78,11 @@ class Aliases:
     def current(self, alias: str) -> Generation | None:
         """The newest generation of an alias; None before the first."""
         return next(reversed(self.history(alias)), None)
+
+    def newest(self, alias: str) -> Generation | None:
+        """What `current` gives, verified alone: for who asks often, and appends nothing."""
+        number = max(self.numbers(alias), default=0)
+        return self.generation(alias, number) if number else None
 
     def history(self, alias: str) -> list[Generation]:
         """Every generation of an alias, oldest first.
@@ -96,6 +123,7 @@ class Aliases:
                 f"`headrace history` shows"
             )
         found = {name.split("/")[1] for name in self.storage.list("bundles")}
+        found = {hexes for hexes in found if _BUNDLE.fullmatch(hexes)}
         matching = sorted(hexes for hexes in found if hexes.startswith(wanted))
         if len(matching) != 1:
             raise ConfigurationError(
@@ -116,10 +144,12 @@ class Aliases:
     def verdict_at(self, name: str) -> dict[str, Any]:
         """The verdict that lies somewhere, verified."""
         try:
-            body = parse_json(self.storage.read(name, 0, _MAX_BYTES))
+            body, signature = Signature.beside(
+                {"verdict": dict}, parse_json(self.storage.read(name, 0, _MAX_BYTES))
+            )
             verdict: dict[str, Any] = body["verdict"]
-            signature = Signature.of(body)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            require({key: verdict.get(key) for key in _VERDICT}, _VERDICT, "the verdict")
+        except (OSError, ValueError) as error:
             raise BundleDamaged(f"{name} in {self.storage} does not read as a verdict: {error}") from None
         self.trust.verify("verdict", canonical_json(verdict), signature)
         return verdict
@@ -137,19 +167,36 @@ class Aliases:
         except FileNotFoundError:
             return None
         try:
-            body = parse_json(data)
-            fields = body["generation"]
-            named = {name: Digest(fields[name]) for name in ("bundle", "model")}
-            generation = Generation(**{**fields, **named})
-            signature = Signature.of(body)
-        except (ValueError, KeyError, TypeError) as error:
+            body, signature = Signature.beside({"generation": dict}, parse_json(data))
+            generation = _generation(body["generation"])
+        except ValueError as error:
             raise BundleDamaged(f"{name} in {self.storage} does not read as a generation: {error}") from None
-        self.trust.verify("generation", canonical_json(asdict(generation)), signature)
+        self.trust.verify("generation", canonical_json(generation.fields()), signature)
         if (generation.alias, generation.number) != (alias, number):
             raise BundleDamaged(
                 f"{name} in {self.storage} is the generation of another place; restore the file"
             )
         return generation
+
+
+_GENERATION = {
+    "alias": str, "number": natural, "bundle": Digest, "model": Digest, "step": str, "who": str, "why": str,
+    "at": str, "verdict": str, "is_automatic": bool,
+}  # fmt: skip
+
+
+def _generation(fields: dict[str, Any]) -> Generation:
+    expires = {"expires_at": _instant} if "expires_at" in fields else {}
+    require(fields, {**_GENERATION, **expires}, "the generation")
+    if fields["step"] not in get_args(Step):
+        raise ValueError(f"the generation's step is {fields['step']!r:.50}, expected one of {get_args(Step)}")
+    named = {name: Digest(fields[name]) for name in ("bundle", "model")}
+    return Generation(**{**fields, **named})
+
+
+def _instant(text: object) -> None:
+    if not isinstance(text, str) or datetime.fromisoformat(text).utcoffset() is None:
+        raise ValueError(f"found {text!r:.50}, expected an instant with its time zone")
 
 
 def check_alias(alias: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.release.aliases import Aliases
     from pipeline.release.registry import Registry
 
+_MAX_DAYS = 3650
+
 
 def online() -> Storage:
     """The online store."""
@@ -42,12 +44,26 @@ def registry() -> Registry:
     if _one_of("make_release_key", ("false", "true")) == "true":
         signing.ensure(key)
     signer = signing.Signer.load(key)
-    return Registry(online(), signing.Trust.load(trusted_keys()), signer, sessions.current().clock)
+    trust, clock = signing.Trust.load(trusted_keys()), sessions.current().clock
+    return Registry(online(), trust, signer, clock, expires_days())
 
 
 def trusted_keys() -> Path:
     """The file of trusted public keys."""
     return configuration.folder("trusted_keys", f"{_key()}.pub")
+
+
+def expires_days() -> int | None:
+    """For how many days what serves counts unless it is renewed, as every run does; None: for ever."""
+    found = configuration.setting("expires_days", "")
+    if not found:
+        return None
+    if not (found.isascii() and found.isdecimal() and 2 <= int(found) <= _MAX_DAYS):
+        raise ConfigurationError(
+            f"[headrace] expires_days is {found!r}; give a number of days from 2 to {_MAX_DAYS}, more than "
+            f"runs are ever apart, or leave it out"
+        )
+    return int(found)
 
 
 def is_automatic() -> bool:

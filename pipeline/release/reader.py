@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pipeline.clock import Clock, system_clock
 from pipeline.errors import BundleDamaged, ConfigurationError, HeadraceError, MissingData
 from pipeline.release import served, signed
 from pipeline.release.aliases import Aliases, Generation, check_alias, place_of
@@ -26,6 +27,7 @@ from pipeline.store.remote import open_storage, own_folder
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import canonical_json, parse_json
+from pipeline.values.shape import natural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +60,8 @@ class Reader:
     `store` is the store's folder, its `s3://bucket/prefix`, or a `Storage`. `trust` is the file of trusted
     public keys (default: what `HEADRACE_TRUST` names). `home` is a folder of this service's own, where the
     last good model is kept (default: below `~/.cache/headrace`); processes and readers may share it. With
-    `poll_s`, a thread looks for a new generation that often.
+    `poll_s`, a thread looks for a new generation that often. A generation that has expired by the `clock` is
+    not begun with; one that serves goes on, as through any other trouble.
 
     Use it as a context manager, or `close` it, to end that thread.
 
@@ -74,6 +77,7 @@ class Reader:
         trust: str | Path | Trust | None = None,
         home: str | Path | None = None,
         poll_s: float | None = POLL_S,
+        clock: Clock = system_clock,
     ) -> None:
         importing = threading.Thread(target=_import_libraries, name=f"reader {alias} imports")
         importing.start()
@@ -81,6 +85,7 @@ class Reader:
         storage = open_storage(str(store)) if isinstance(store, str | Path) else store
         known = trust if isinstance(trust, Trust) else Trust.load(_trusted(trust))
         self.alias = alias
+        self._clock = clock
         self.trouble: str | None = None
         """Why the reader can't move on to what the alias says; None while all is well."""
         self._online = Aliases(storage, known)
@@ -173,9 +178,12 @@ class Reader:
                 f"before: it is away, or an older copy of the store; bring the right one back. If this is "
                 f"the right one, empty {home.storage} and start again"
             )
-        if not found or (now and found[-1] == now.generation):
+        if not found:
             return None
         newest = found[-1]
+        newest.require_current(self._clock())
+        if now and newest == now.generation:
+            return None
         if now and newest.number == now.generation.number:
             raise BundleDamaged(
                 f"generation {newest.number} of {self.alias!r} in {online.storage} is another than the one "
@@ -198,8 +206,8 @@ class Reader:
 
     def _recall(self) -> int:
         try:
-            seen = int(parse_json(self._home.storage.read(_SEEN)))
-        except (OSError, ValueError, TypeError):
+            seen = natural(parse_json(self._home.storage.read(_SEEN, 0, 64)))
+        except (OSError, ValueError):
             seen = 0  # a first start, or a cache that was damaged
         return max(seen, self._newest_kept())
 
@@ -250,6 +258,7 @@ class Reader:
             raise error
         try:
             [generation] = self._home.following(self.alias, number - 1)
+            generation.require_current(self._clock())
             bundle = signed.read(self._home.storage, generation.bundle, self._home.trust)
             return _Serving(generation, served.proven(bundle))
         except Exception as lost:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import re
-from dataclasses import asdict
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -25,11 +25,20 @@ from pipeline.values.digest import Digest, canonical_json
 class Registry(Aliases):
     """The online store as those see it who hand over.
 
+    With `expires_days`, what it appends counts for so many days: readers follow nothing older.
+
     Raises:
         ConfigurationError: who signs is not trusted here: no reader would follow.
     """
 
-    def __init__(self, storage: Storage, trust: Trust, signer: Signer, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        trust: Trust,
+        signer: Signer,
+        clock: Clock = system_clock,
+        expires_days: int | None = None,
+    ) -> None:
         super().__init__(storage, trust)
         if signer.key not in trust:
             raise ConfigurationError(
@@ -38,6 +47,7 @@ class Registry(Aliases):
             )
         self._signer = signer
         self._clock = clock
+        self._expires_days = expires_days
 
     def now(self) -> str:
         """The present instant, as generations and verdicts say it."""
@@ -68,7 +78,7 @@ class Registry(Aliases):
         """Append a generation that points at a bundle which has passed the gate.
 
         `expected` is the newest generation's number as the caller knows it, 0 before the first. Where that
-        points at the bundle already, it is returned as it is.
+        points at the bundle already, it is returned as it is, unless it is soon to expire.
 
         Raises:
             GateRefused: the bundle has no verdict, or was refused; it was judged for another alias, which
@@ -77,7 +87,8 @@ class Registry(Aliases):
             AliasMoved: another generation was appended meanwhile.
         """
         newest = self.current(alias)
-        if newest is not None and (newest.bundle, newest.number) == (bundle, expected):
+        is_there = newest is not None and (newest.bundle, newest.number) == (bundle, expected)
+        if newest is not None and is_there and not self.is_lapsing(newest):
             return newest
         place, verdict = self._admitting(alias, bundle, why, is_automatic)
         model = Digest(verdict["model"])
@@ -121,6 +132,25 @@ class Registry(Aliases):
         now, back = history[-1], _earlier(history, to)
         return self._append(alias, back.bundle, back.model, "rollback", why, now.number, back.verdict, False)
 
+    def renew(self, alias: str) -> Generation | None:
+        """Let what serves count for longer, once half of its time is over; None where that isn't due."""
+        newest = self.newest(alias)
+        if self._expires_days is None or newest is None or not self.is_lapsing(newest):
+            return None
+        why = f"generation {newest.number} counts until {newest.expires_at or 'it is replaced'}"
+        return self._append(
+            alias, newest.bundle, newest.model, "renew", why, newest.number, newest.verdict, True
+        )
+
+    def is_lapsing(self, generation: Generation) -> bool:
+        """Whether a generation should be renewed, where generations expire."""
+        if self._expires_days is None:
+            return False
+        if generation.expires_at is None:
+            return True
+        left = datetime.fromisoformat(generation.expires_at) - self._clock()
+        return left < timedelta(days=self._expires_days) / 2
+
     def is_barred(self, alias: str, model: Digest) -> bool:
         """Whether somebody rolled back from a model, and nobody has gone back to it by hand since."""
         return model in _barred(self.history(alias))
@@ -141,8 +171,10 @@ class Registry(Aliases):
             raise ConfigurationError("a change of what serves needs a reason: give --why")
         files, signed_by = signed.take(self.storage, bundle, self.trust)
         at, number = self.now(), expected + 1
-        generation = Generation(alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic)
-        fields = asdict(generation)
+        generation = Generation(
+            alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic, self._expires_at()
+        )
+        fields = generation.fields()
         signature = self._signer.sign("generation", canonical_json(fields))
         entry = {place_of(alias, number): canonical_json({"generation": fields, **signature.fields()})}
         newest = self.current(alias)
@@ -154,6 +186,11 @@ class Registry(Aliases):
     def _secure(self, files: Bundle, signed_by: Signature) -> None:
         """Put again what a collection took of a bundle that is in use only now."""
         signed.put(self.storage, files, signed_by)
+
+    def _expires_at(self) -> str | None:
+        if self._expires_days is None:
+            return None
+        return (self._clock() + timedelta(days=self._expires_days)).isoformat(timespec="seconds")
 
     def _winner(self, alias: str, expected: int) -> str:
         newest = self.current(alias)

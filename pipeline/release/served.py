@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pipeline.errors import BundleDamaged, HeadraceError, NotReplayed
+from pipeline.errors import BundleDamaged, ConfigurationError, HeadraceError, NotReplayed
 from pipeline.release import golden
 from pipeline.values.contract import Column, Contract
 from pipeline.values.frame import laid_out
 from pipeline.values.layout import Layout
+from pipeline.values.shape import NULL, number, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,20 @@ def contract_fields(contract: Contract) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def contract_of(fields: Sequence[Mapping[str, Any]]) -> Contract:
-    """Read what `contract_fields` gave."""
-    return Contract(columns=tuple(Column(**{**field, "among": tuple(field["among"])}) for field in fields))
+_COLUMN = {
+    "name": str, "type": str, "nullable": bool, "low": (NULL, number), "high": (NULL, number), "among": [str],
+}  # fmt: skip
+
+
+def contract_of(fields: object) -> Contract:
+    """Read what `contract_fields` gave.
+
+    Raises:
+        BundleDamaged: these are no columns, or they contradict themselves.
+    """
+    try:
+        require(fields, [_COLUMN])
+        columns = cast("list[dict[str, Any]]", fields)
+        return Contract(columns=tuple(Column(**{**each, "among": tuple(each["among"])}) for each in columns))
+    except (ValueError, ConfigurationError) as error:
+        raise BundleDamaged(f"the bundle's contract.json is no contract: {error}") from None

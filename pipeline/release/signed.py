@@ -14,12 +14,15 @@ from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.repository import FORMAT as STORE_FORMAT
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
-from pipeline.values.bundle import FILES, FORMAT, Bundle
+from pipeline.values.bundle import FILES, Bundle, require_format
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.shape import natural, require
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BYTES = 4 << 30
 """What a reader takes from a store before anything is verified."""
+_FILE = {"digest": Digest, "size_bytes": natural}
+_MANIFEST = {"format": str, "model": str, "files": dict.fromkeys(FILES, _FILE)}
 
 
 def names(bundle: Bundle) -> list[str]:
@@ -93,7 +96,7 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
             trust.verify("bundle", manifest, signature)
         except FileNotFoundError:  # collected meanwhile
             continue
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             refused = BundleDamaged(
                 f"{name} in {storage} does not read as a signature ({error}): publish the bundle again"
             )
@@ -107,23 +110,19 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
 def _parse(storage: Storage, data: bytes) -> Bundle:
     try:
         manifest = parse_json(data)
-        if manifest["format"] != FORMAT or set(manifest["files"]) != set(FILES):
-            raise ValueError(f"expected the format {FORMAT!r} and the files {', '.join(FILES)}")
+        require_format(manifest)
+        require(manifest, _MANIFEST)
         entries = {
-            name: (Digest(e["digest"]), _size(e["size_bytes"])) for name, e in manifest["files"].items()
+            name: (Digest(entry["digest"]), entry["size_bytes"]) for name, entry in manifest["files"].items()
         }
-        model = str(manifest["model"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise BundleDamaged(f"the manifest {digest_bytes(data).short} can't be used: {error}") from None
     if sum(size for _, size in entries.values()) > MAX_BYTES:
         raise BundleDamaged(f"the manifest {digest_bytes(data).short} names more than {MAX_BYTES} bytes")
-    return Bundle(model, {name: _blob(storage, blob, name, size) for name, (blob, size) in entries.items()})
-
-
-def _size(found: object) -> int:
-    if not isinstance(found, int) or found < 0:
-        raise ValueError(f"found {found!r}, expected a size in bytes")
-    return found
+    return Bundle(
+        manifest["model"],
+        {name: _blob(storage, blob, name, size) for name, (blob, size) in entries.items()},
+    )
 
 
 def _blob(storage: Storage, blob: Digest, name: str, size_bytes: int) -> bytes:

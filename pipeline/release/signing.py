@@ -8,17 +8,22 @@ pre-authentication encoding, so that a signature of one thing never counts for a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import ConfigurationError, Untrusted
 from pipeline.values.digest import Digest, digest_bytes
+from pipeline.values.shape import require
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+
+_HEX = re.compile(r"[0-9a-f]{128}")
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,20 @@ class Signature:
         return {"key": self.key, "signature": self.hex}
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Signature:
-        """Read what `fields` gave; ValueError, KeyError or TypeError where it is none."""
-        return cls(Digest(fields["key"]), str(fields["signature"]))
+    def of(cls, fields: object) -> Signature:
+        """Read what `fields` gave; ValueError where it is none."""
+        return cls.beside({}, fields)[1]
+
+    @classmethod
+    def beside(cls, shape: Mapping[str, Any], fields: object) -> tuple[Any, Signature]:
+        """Read what a signature stands beside, of some shape, and the signature; else ValueError."""
+        require(fields, {**shape, "key": Digest, "signature": str})
+        found = cast("dict[str, Any]", fields)
+        if not _HEX.fullmatch(found["signature"]):
+            raise ValueError(
+                f"found the signature {found['signature']!r:.50}, expected 128 hexadecimal digits"
+            )
+        return found, cls(Digest(found["key"]), found["signature"])
 
 
 class Signer:

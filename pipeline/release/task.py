@@ -138,6 +138,20 @@ class Release(Task):
 
     def _due(self, bundle: Digest) -> str:
         """Why the hand-over is still to come; nothing where it was done."""
+        return self._handing_over(bundle) or self._lapsing()
+
+    def _lapsing(self) -> str:
+        """Why what serves is to be renewed; nothing where it isn't, or where generations don't expire."""
+        if configured.expires_days() is None:
+            return ""
+        try:
+            registry = configured.registry()
+            newest = registry.newest(self.alias)
+        except HeadraceError as error:
+            return str(error)
+        return f"generation {newest.number} expires" if newest and registry.is_lapsing(newest) else ""
+
+    def _handing_over(self, bundle: Digest) -> str:
         online = configured.online()
         verdict = glance.verdict(online, bundle)
         if verdict is None:
@@ -212,6 +226,10 @@ class Release(Task):
             raise GateRefused(f"the gate refused the bundle {bundle.short}: {gate.refusals(verdict)}")
         if self._is_due(registry, bundle):
             self._promote(registry, bundle, verdict["champion_generation"])
+        if made := registry.renew(self.alias):
+            log.info(
+                "%s: generation %d renews what serves, until %s", self.alias, made.number, made.expires_at
+            )
 
     def _judge(self, session: Session, registry: Registry, outcome: Outcome) -> dict[str, Any]:
         from pipeline.build import loading

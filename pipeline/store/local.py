@@ -49,6 +49,7 @@ _ADVICE = {
     errno.EXDEV: "keep the whole store, without links or mounts inside, in one file system",
     errno.EISDIR: "move the folder that stands where the store needs a file out of the way",
     errno.ENOENT: "remove symbolic links inside the store",
+    errno.ELOOP: "remove symbolic links inside the store",
     errno.ENOTDIR: "move the file that stands where the store needs a folder out of the way",
     errno.EEXIST: "move what stands where the store needs a file or folder out of the way",
 }
@@ -147,6 +148,7 @@ class LocalStorage:
             check_name(name)
         with self._writing(doomed):
             for name in doomed:
+                self._require_own_folders(name)
                 with suppress(FileNotFoundError, NotADirectoryError):
                     os.unlink(self._path(name))
                     self._remove_empty_folders(name)
@@ -251,6 +253,7 @@ class LocalStorage:
         More than once, because a concurrent `delete` removes folders that it finds empty. What
         making a folder says is ignored: only `move` may say that the name exists.
         """
+        self._require_own_folders(name)
         final = self._path(name)
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError):
@@ -258,6 +261,12 @@ class LocalStorage:
             with suppress(FileNotFoundError, FileExistsError):
                 os.makedirs(os.path.dirname(final), exist_ok=True)
         return move(temporary, final)
+
+    def _require_own_folders(self, name: str) -> None:
+        """Raise OSError where a folder on the way to a name is a symbolic link: it may lead anywhere."""
+        while name := name.rpartition("/")[0]:
+            if os.path.islink(self._path(name)):
+                raise OSError(errno.ELOOP, "a symbolic link in a folder's place", self._path(name))
 
     def _new_temporary(self) -> str:
         return f"{self._temporaries}/{os.urandom(16).hex()}"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged
+from pipeline.store.recorded import require_record
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
 
@@ -297,6 +298,7 @@ def _record(body: Any, key: Digest, attempt: int, name: str) -> Record:
             raise ValueError("it names another format, key or attempt than its place does")
         if set(body["recipe"]) != _RECIPE or not isinstance(body["recipe"]["inputs"], dict):
             raise ValueError("its recipe's fields are not those of an action")
+        require_record(body)
         for out in body["outputs"].values():
             Digest(out["digest"]), Digest(out["blob"]), int(out["size_bytes"]), str(out["codec"])
         if "value" not in body["outputs"]:

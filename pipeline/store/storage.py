@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from pipeline.errors import BadName
+
 TEMPORARIES = "tmp"
 """The folder in which a backend may keep half-written bytes; no name can lie in it."""
 
@@ -104,9 +106,9 @@ def is_name(text: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError unless `name` is one that every storage accepts."""
+    """Raise `BadName`, which is a ValueError, unless `name` is one that every storage accepts."""
     if _NAME.fullmatch(name) is None:
-        raise ValueError(
+        raise BadName(
             f"bad name in a store: {name!r}. Expected parts joined by '/', each of 1 to 128 of"
             f" A-Z a-z 0-9 _ . = + @ - and not beginning with a dot, the first not {TEMPORARIES!r}"
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.errors import BundleDamaged
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.shape import require
 
 FORMAT = "headrace bundle 1"
 FILES = (
@@ -58,9 +59,16 @@ class Bundle:
         """Read what `pack` wrote."""
         try:
             packed = parse_json(data)
+            require_format(packed)
+            require(packed, {"format": str, "model": str, "files": dict.fromkeys(FILES, str)})
             files = {name: base64.b64decode(text, validate=True) for name, text in packed["files"].items()}
-            if packed["format"] != FORMAT or set(files) != set(FILES):
-                raise ValueError(f"expected the format {FORMAT!r} and the files {', '.join(FILES)}")
-            return cls(str(packed["model"]), files)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls(packed["model"], files)
+        except ValueError as error:
             raise BundleDamaged(f"found bytes that are no bundle: {error}") from None
+
+
+def require_format(found: object) -> None:
+    """Raise `ValueError` unless these are fields of a bundle, of the format that can be read here."""
+    format_ = found.get("format") if isinstance(found, dict) else None
+    if format_ != FORMAT:
+        raise ValueError(f"found {format_!r:.60}, expected the format {FORMAT!r}")

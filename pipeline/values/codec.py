@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import FormatMismatch
+from pipeline.errors import DataError, FormatMismatch
 from pipeline.values.aggregate import Aggregate
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import Digest, canonical_json, digest_value, parse_json
@@ -58,6 +58,7 @@ def decode(codec: str, data: bytes, aggregate: type[Aggregate] | None = None) ->
     """Read a value back: what `encode` took, a pandas frame as a table, a tuple as a list.
 
     `aggregate` is the class of an aggregate: the bytes name none, so that reading them imports nothing.
+    `DataError` or `BundleDamaged` says why the bytes don't read.
     """
     if codec == TABLE:
         from pipeline.values.table import read_table
@@ -68,15 +69,33 @@ def decode(codec: str, data: bytes, aggregate: type[Aggregate] | None = None) ->
 
         return load_model(data)
     if codec == AGGREGATE and aggregate is not None:
-        return aggregate.from_state(parse_json(data))
+        return _read_aggregate(aggregate, data)
     if codec == BUNDLE:
         return Bundle.unpack(data)
     if codec == JSON:
-        return parse_json(data)
+        return _read_json(data)
     raise FormatMismatch(
         f"a value is kept as {codec!r}, which this version can't read "
         f"(it reads {TABLE}, {MODEL}, {AGGREGATE}, {BUNDLE}, {JSON}): use the version that wrote it"
     )
+
+
+def _read_json(data: bytes) -> Any:
+    try:
+        return parse_json(data)
+    except ValueError as error:
+        raise DataError(f"found bytes that don't read as canonical JSON: {error}") from error
+
+
+def _read_aggregate(kind: type[Aggregate], data: bytes) -> Aggregate:
+    state = _read_json(data)
+    try:
+        return kind.from_state(state)
+    except Exception as error:  # each kind has a state of its own, and a user's may raise anything
+        raise DataError(
+            f"found a state that doesn't read as {kind.__qualname__} ({type(error).__name__}: {error}); "
+            f"run what made it again"
+        ) from error
 
 
 def is_tabular(value: object) -> bool:

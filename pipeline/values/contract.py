@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import ConfigurationError
@@ -18,6 +18,9 @@ TYPES = ("int64", "int32", "float64", "string", "bool", "date", "instant")
 
 QUARANTINE_COLUMNS = ("reason", "line", "raw")
 """What the quarantine adds to a rejected row; no column of a contract may have these names."""
+
+_SHOWN = 20
+"""So many names of columns are named: a broken file may have any number."""
 
 # The numbers that a bound may name. Floats beyond these are spelt None.
 _REACH = {
@@ -143,5 +146,6 @@ def _repeated(names: Sequence[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names)
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(f"{name!r:.60}" for name in names[:_SHOWN]) + more

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 if TYPE_CHECKING:
     from decimal import Decimal
 
+MAX_DEPTH = 100
+"""How deep a JSON value may be: far below where walking it would exhaust the interpreter's stack."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DOMAIN = b"headrace/value/1\n"  # a plain value never shares its digest with a blob of its bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,8 +87,8 @@ def digest_value(value: object) -> Digest:
 def canonical_json(value: object) -> bytes:
     """Return the only JSON text of a value: sorted keys, no spaces, UTF-8, one newline at the end.
 
-    Tuples are written as lists. Raises `ValueError` for NaN and infinity, which JSON can't say, and
-    `TypeError` for what isn't JSON, such as a key that isn't text.
+    Tuples are written as lists. Raises `ValueError` for NaN and infinity, which JSON can't say, and for
+    what is nested more than `MAX_DEPTH` deep; `TypeError` for what isn't JSON, such as a key that isn't text.
     """
     _require_text_keys(value)
     return _encoded(value)
@@ -94,16 +97,28 @@ def canonical_json(value: object) -> bytes:
 def parse_json(data: bytes) -> Any:
     """Read what `canonical_json` wrote.
 
-    Anything else raises `ValueError`: a key given twice, NaN or infinity, other spacing or order. A
-    record thus has one form, and bytes that read as a record are the bytes that were written.
+    Anything else raises `ValueError`: a key given twice, NaN or infinity, other spacing or order, more than
+    `MAX_DEPTH` levels. A record thus has one form, and bytes that read as a record are the bytes that were
+    written.
+    """
+    value = strict_json(data)
+    if _encoded(value) != data:
+        raise ValueError(f"found JSON that isn't in canonical form: {data[:100]!r}")
+    return value
+
+
+def strict_json(data: bytes) -> Any:
+    """Read JSON that somebody else wrote, in any layout.
+
+    `ValueError` says what is wrong with it: bytes that aren't JSON in UTF-8, a key given twice, NaN or
+    infinity, an integer of thousands of digits, more than `MAX_DEPTH` levels.
     """
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        canonical = _encoded(value)
+        value = json.loads(str(data, "utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
-        raise ValueError("found JSON that is nested too deeply to be one of ours") from None
-    if canonical != data:
-        raise ValueError(f"found JSON that isn't in canonical form: {data[:100]!r}")
+        raise ValueError(_TOO_DEEP) from None
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        _require_shallow(value)
     return value
 
 
@@ -232,6 +247,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     dict: _mapping,
 }
 
+_TOO_DEEP = f"found JSON that is nested more than {MAX_DEPTH} levels deep"
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -239,16 +255,33 @@ def _encoded(value: object) -> bytes:
     return _JSON.encode(value).encode() + b"\n"
 
 
-def _require_text_keys(value: object) -> None:
+def _require_text_keys(value: object, depth: int = 1) -> None:
     """Raise `TypeError` for a key that JSON would quietly turn into text, and so reorder."""
+    if depth > MAX_DEPTH and isinstance(value, dict | list | tuple):
+        raise ValueError(_TOO_DEEP)
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"found the key {key!r:.100} in a JSON object, expected text")
-            _require_text_keys(item)
+            _require_text_keys(item, depth + 1)
     elif isinstance(value, list | tuple):
         for item in value:
-            _require_text_keys(item)
+            _require_text_keys(item, depth + 1)
+
+
+def _require_shallow(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    if any(isinstance(each, dict | list) for each in level):
+        raise ValueError(_TOO_DEEP)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

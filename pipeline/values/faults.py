@@ -42,7 +42,7 @@ def fault_of(column: str, verdict: str, broken: pa.ChunkedArray, values: Any) ->
     import pyarrow.compute as pc
 
     def say(row: int) -> str:
-        value = values[row].as_py()
+        value = python_value(values[row])
         return f"{column}: {'the value' if value is None else _shown(value)} is {verdict}"
 
     rows = pc.indices_nonzero(broken).to_pylist()
@@ -148,7 +148,7 @@ def key_faults(ordered: pa.Table, key: tuple[str, ...]) -> list[Fault]:
 
 def _say_key(kind: str, keys: pa.Table) -> Callable[[int], str]:
     def say(row: int) -> str:
-        values = keys.slice(row, 1).to_pylist()[0].items()
+        values = ((name, python_value(keys[name][row])) for name in keys.column_names)
         return f"{kind}: " + ", ".join(f"{name} {_shown(value)}" for name, value in values)
 
     return say
@@ -168,6 +168,16 @@ def _same_as_before(table: pa.Table, names: Iterable[str]) -> np.ndarray[Any, np
             equal = pc.or_(equal, pc.and_(pc.is_null(row), pc.is_null(before)))
         same[1:] &= equal.to_numpy()
     return same
+
+
+def python_value(value: pa.Scalar) -> Any:
+    """The value as Python has it; of a date or an instant that Python's calendar does not hold, its text."""
+    import pyarrow as pa
+
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return str(value.cast(pa.string()).as_py())
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import json
 import re
 import zlib
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import DataError
+from pipeline.values import parquet, unpacking
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +34,8 @@ STANDS_ON = ("pyarrow",)
 
 _WELL_QUOTED = re.compile(r'(?:[^",]*|"(?:[^"]|"")*")(?:,(?:[^",]*|"(?:[^"]|"")*"))*')
 _BLOCK_BYTES = 1 << 30  # Arrow wants a row inside one block, and a block below 2 GiB
+_MAX_ASIDE = 100_000
+"""So many lines of a file are set aside with their text; what has more is no file of its kind."""
 
 
 class Unparsable(NamedTuple):
@@ -97,11 +99,13 @@ def _refuse(name: str, found: str) -> NoReturn:
 
 def _decompress(data: bytes, name: str) -> bytes:
     try:
-        return gzip.decompress(data)
+        return unpacking.gunzip(data)
     except EOFError:
         _refuse(name, f"the gzip stream is cut off after {len(data)} bytes")
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except zlib.error as error:
         _refuse(name, f"is not a sound gzip file ({error})")
+    except unpacking.TooLarge as error:
+        _refuse(name, str(error))
 
 
 def _text_lines(data: bytes, name: str) -> bytes:
@@ -138,7 +142,9 @@ def _read_csv(data: bytes, name: str, contract: Contract) -> Intake:
     _require_columns(columns, name, contract)
     count = body.count(b"\n")
     sound, numbers, malformed = _set_malformed_aside(body, range(2, count + 2))
+    _require_few(len(malformed), name)
     table, misshapen = _parse_csv(sound, columns, contract)
+    _require_few(len(malformed) + len(misshapen), name)
     unparsable = [row._replace(line=numbers[row.line - 1]) for row in misshapen] + malformed
     if table.num_rows + len(unparsable) != count:
         _refuse(name, f"{count} lines were parsed as {table.num_rows + len(unparsable)} rows")
@@ -159,10 +165,17 @@ def _set_malformed_aside(body: bytes, lines: Sequence[int]) -> tuple[bytes, Sequ
         line = ended.removesuffix("\r")
         if fault := _line_fault(line):
             malformed.append(Unparsable(number, line, fault))
+            if len(malformed) > _MAX_ASIDE:
+                break
         else:
             kept.append(line)
             numbers.append(number)
     return "".join(f"{line}\n" for line in kept).encode(), numbers, malformed
+
+
+def _require_few(aside: int, name: str) -> None:
+    if aside > _MAX_ASIDE:
+        _refuse(name, f"more than {_MAX_ASIDE} lines can't be read")
 
 
 def _line_fault(line: str) -> str:
@@ -185,6 +198,8 @@ def _parse_csv(body: bytes, columns: list[str], contract: Contract) -> tuple[pa.
     misshapen: list[Unparsable] = []
 
     def set_aside(row: Any) -> str:
+        if len(misshapen) > _MAX_ASIDE:
+            return "skip"
         reason = f"{row.actual_columns} fields, expected {row.expected_columns}"
         misshapen.append(Unparsable(row.number, row.text, reason))
         return "skip"
@@ -228,16 +243,21 @@ def _read_json_lines(data: bytes, name: str, contract: Contract) -> Intake:
 
     The fields of all lines together must be exactly the contract's columns.
     """
-    rows: list[dict[str, str | None]] = []
+    fields: dict[str, None] = {}
+    columns: dict[str, list[str | None]] = {column: [] for column in contract.names}
     unparsable: list[Unparsable] = []
     for number, line in enumerate(_text_lines(data, name).decode().split("\n")[:-1], start=1):
         try:
-            rows.append(_json_row(line))
+            row = _json_row(line)
         except (ValueError, RecursionError) as error:
             unparsable.append(Unparsable(number, line, f"not a JSON object of values ({error})"))
-    if rows:
-        _require_columns(list(dict.fromkeys(field for row in rows for field in row)), name, contract)
-    columns = {column: [row.get(column) for row in rows] for column in contract.names}
+            _require_few(len(unparsable), name)
+        else:
+            fields.update(dict.fromkeys(row))
+            for column, values in columns.items():
+                values.append(row.get(column))
+    if fields or columns[contract.names[0]]:
+        _require_columns(list(fields), name, contract)
     return Intake(_text_table(columns), tuple(unparsable), first_line=1, name=name)
 
 
@@ -278,14 +298,9 @@ _JSON = json.JSONDecoder(
 
 
 def _read_parquet(data: bytes, name: str, contract: Contract) -> Intake:
-    import pyarrow as pa
-    from pyarrow import parquet
-
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        table = file.read(use_threads=False)
-        table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
-        _refuse(name, f"can't be read as Parquet ({str(error).splitlines()[0]})")
+        table = parquet.read(data)
+    except ValueError as error:
+        _refuse(name, str(error))
     _require_columns(table.column_names, name, contract)
     return Intake(table.select(contract.names), first_line=1, name=name)

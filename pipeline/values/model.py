@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
 from pipeline.values.digest import Digest, digest_bytes, digest_value
+from pipeline.values.unpacking import require_archive_fits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,12 +99,13 @@ def load_model(data: bytes) -> Any:
     """Return the model that `dump_model` wrote.
 
     Check the digest of `data` first: none but the types in `TRUSTED_TYPES` and skops' own list are
-    made, but what they hold is taken as it is. `DataError` names other types, or says why nothing
-    loads.
+    made, but what they hold is taken as it is. `DataError` names other types, says why nothing loads, or
+    what is larger than `pipeline.values.unpacking` allows.
     """
     from skops import io as skops
 
     try:
+        require_archive_fits(data)
         untrusted = set(skops.get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
         if not untrusted:
             return skops.loads(data, trusted=list(TRUSTED_TYPES))

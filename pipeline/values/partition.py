@@ -234,7 +234,7 @@ def parse_interval(text: str, today: date, landed: Callable[[], date]) -> Interv
         if found := _ISO_RANGE.fullmatch(text):
             return Interval(moment_of(found[1]), moment_of(found[2]))
         return _calendar(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not an interval of days ({error}); write {_FORMS}") from None
 
 

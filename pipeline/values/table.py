@@ -106,7 +106,7 @@ def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
             require_columns("the Parquet file", file.schema_arrow.names, columns or ())
             names = None if columns is None else list(columns)
             table = _in_written_types(file.read(names, use_threads=False), file)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(f"found bytes that don't read as Parquet: {error}") from error
     # A dot in `columns` also names nested fields, and Parquet keeps the file's order.
     return table if columns is None else table.select(names)

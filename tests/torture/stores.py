@@ -182,7 +182,7 @@ def bundle(number: int) -> Bundle:
 def verdict(made: Bundle, at: str) -> dict[str, Any]:
     return {
         "bundle": made.digest, "model": digest_value(made.digest), "status": "passed", "why": [],
-        "champion": None, "alias": ALIAS, "at": at,
+        "champion": None, "alias": ALIAS, "outcomes": [], "at": at,
     }  # fmt: skip
 
 
