@@ -73,6 +73,12 @@ COMMANDS = (
     Command(
         "doctor", "whether this machine and its stores can be worked with", "pipeline.commands.doctor", ""
     ),
+    Command(
+        "gc",
+        "what nothing needs any more: collect it",
+        "pipeline.commands.gc",
+        "[--execute] [--keep-days N] [--keep-models N] [--grace-days N] [--trash-days N]",
+    ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
 

@@ -97,6 +97,10 @@ class BlobDamaged(StoreError):
     """A blob's bytes are not those that its name promises."""
 
 
+class ViewIncomplete(StoreError):
+    """A collection can't see all that is to be kept, and so takes nothing."""
+
+
 class WorkerDied(HeadraceError):
     """A process that was building died: killed, short of memory, or by a fault of a library."""
 

@@ -139,6 +139,11 @@ def move_to_an_empty_store(life: Life) -> None:
     life.happened = {each for each in life.happened if not each.startswith("built ")}
 
 
+def collect(life: Life, keep_days: int, grace_days: int) -> None:
+    """What nothing needs goes: with no grace at once, and for good; else to the trash, and later for good."""
+    life.collect(keep_days, grace_days)
+
+
 # A run is cut short, others run meanwhile, files are replaced under its hands.
 
 
@@ -172,6 +177,7 @@ STEPS: dict[str, Callable[..., None]] = {
     for step in (
         sell, sell_in_other_order, click, move, spoil, withdraw, drop_again, repair, edit, set_scale,
         set_floor, accept_gap, ask, wait_a_day, lose, lose_all, cut_short, flip, move_to_an_empty_store,
+        collect,
         run_into, run_beside_another, run_while,
     )
 }  # fmt: skip
@@ -204,17 +210,20 @@ _ASKING = st.one_of(
     _of(edit, _one(*EDITS)), _of(edit, _one(*EDITS)), _of(set_scale, _one(1, 2)), _of(set_floor, _one(0, 1)),
     _of(accept_gap, _one("", DAYS[1], DAYS[3])), _of(ask, _ASK), _of(wait_a_day),
 )  # fmt: skip
+_COLLECTING = _of(collect, _one(0, 1, 30), _one(0, 1))
 _STORING = st.one_of(
     _of(lose, _one("blobs", "records", "cache"), _NUMBER),
     _of(cut_short, _one("blobs", "records", "cache"), _NUMBER),
     _of(flip, _one("blobs", "records", "cache"), _NUMBER),
     _of(lose_all, _one("cache", "cache/stages", "cache/latest", "cache/files", "records/Clean", "blobs")),
     _of(move_to_an_empty_store),
+    _COLLECTING,
 )
 _RUNNING = st.one_of(
     _of(run_into, _one(*FAULTS), _AT),
     _of(run_beside_another, _AT, _ASK),
     _of(run_while, _AT, _LANDING),
+    _of(run_while, _AT, _COLLECTING),
 )
 STEP = st.one_of(_LANDING, _ASKING, _STORING, _RUNNING)
 HISTORIES = st.lists(st.lists(STEP, min_size=1, max_size=3), min_size=2, max_size=4)

@@ -13,6 +13,7 @@ from typing import Any
 import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
+from pipeline.build.upstream import upstream_first
 from pipeline.errors import BlobDamaged, BlobMissing
 from pipeline.store.record import Record
 from pipeline.store.repository import Repository, blob_name
@@ -49,7 +50,7 @@ class Judge:
         truth = self.truth(life)
         before = Before(life)
         result = life.run()
-        told = _told(result)
+        told = _told(life, result)
         assert told == truth.told
         builds = [build for stage in result.stages.values() for build in stage["builds"]]
         before.assert_minimal(builds, truth)
@@ -59,7 +60,7 @@ class Judge:
 
         again = life.run()
         assert again.built == []
-        assert _told(again) == told
+        assert _told(life, again) == told
 
     def truth(self, life: Life) -> Truth:
         """What a clean run says. What code is was asked before by other clean runs of the same code alone."""
@@ -68,22 +69,24 @@ class Judge:
             storage, code = MemoryStorage(), frozenset(life.edits)
             storage.put(self._codes.get(code, {}))
             result = life.run_in(storage)
-            told = _told(result)
+            told = _told(life, result)
             value = pipeline.load(life.task()) if result.is_complete and life.asked[0] == MODEL else None
             self._truths[inputs] = Truth(told, frozenset(_keys(storage)), value)
             self._codes[code] = {_CODE: storage.read(_CODE)}
         return self._truths[inputs]
 
 
-def _told(result: RunResult) -> tuple[Any, ...]:
+def _told(life: Life, result: RunResult) -> tuple[Any, ...]:
     """How a run ended: in which state, with which failures, and with which outcomes of every stage."""
-    trees = sessions.current().trees
+    session = sessions.current()
+    trees = {stage.task_id: stage.resolve(session) for stage in upstream_first(life.task())}
     failures = sorted((f["task"], f["partition"], f["cause"]) for f in result.summary["failures"])
     return (
         result.summary["status"],
         tuple(failures),
         {
-            task: (tree.root, tree.complete, [(label, o.state, o.digest) for label, o in tree.items()])
+            task: tree
+            and (tree.root, tree.complete, [(label, o.state, o.digest) for label, o in tree.items()])
             for task, tree in trees.items()
         },
     )

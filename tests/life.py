@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from luigi.task_register import Register
@@ -14,7 +16,9 @@ from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
-from pipeline.errors import StoreUnwritable
+from pipeline.errors import StoreUnwritable, ViewIncomplete
+from pipeline.release.garbage import Rules, collections
+from pipeline.store.collection import Patience
 from pipeline.store.storage import MemoryStorage, Storage
 from tests.farm import DAYS, HOURS, MODEL, MODULES, NO_HOURS, RUSH
 from tests.faults import Disturbed, Killed
@@ -125,6 +129,17 @@ class Life:
             self.run(Disturbed(self.world.storage, at, happen))
         except (Killed, KeyboardInterrupt, OSError, StoreUnwritable):
             pass  # the process is over
+
+    def collect(self, keep_days: int, grace_days: int) -> None:
+        """Collect the store's garbage; where damage lies in it, that is refused."""
+        storage = self.world.storage
+        before = set(self.names(""))
+        patience = Patience(timedelta(days=grace_days), timedelta(days=grace_days))
+        rules = Rules(keep_days, 2)
+        for collection in collections([storage], storage, rules, patience, self.world.clock):
+            with suppress(ViewIncomplete):
+                collection.execute()
+        self.happened |= {f"lost {name}" for name in before - set(self.names(""))}
 
     def names(self, folder: str) -> list[str]:
         """The names that lie in a folder of the store."""

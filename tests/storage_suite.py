@@ -194,6 +194,10 @@ class StorageSuite:
             storage.stat(name)
         with pytest.raises(ValueError, match="bad name"):
             storage.delete(["kept", name])
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move("kept", name)
+        with pytest.raises(ValueError, match="bad name"):
+            storage.move(name, "kept")
         assert [*storage.list("")] == ["kept"]
 
     @pytest.mark.parametrize("prefix", ["/", "..", "a/..", "/a", "a//", ".hidden", "tmp"])

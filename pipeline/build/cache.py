@@ -32,9 +32,14 @@ def keep(storage: Storage, name: str, value: dict[str, Any]) -> None:
 def kept(storage: Storage, name: str) -> dict[str, Any]:
     """What was kept under a name; nothing where it never was, or is not what was kept."""
     try:
-        seal, newline, data = storage.read(name).partition(b"\n")
+        return unsealed(name, storage.read(name))
     except FileNotFoundError:
         return {}
+
+
+def unsealed(name: str, sealed: bytes) -> dict[str, Any]:
+    """What was kept under a name, of the bytes that lie there; nothing where it is not what was kept."""
+    seal, newline, data = sealed.partition(b"\n")
     if seal + newline != _seal(name, data):
         return {}
     found: dict[str, Any] = json.loads(data)

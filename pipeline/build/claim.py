@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.clock import Clock
 from pipeline.store.storage import Storage
@@ -32,6 +33,7 @@ class Claims:
         self._storage = storage
         self._clock = clock
         self._held: set[str] = set()
+        self._adopted: set[str] = set()
 
     def take(self, key: Digest) -> bool:
         """Claim an action; False while somebody else is building it."""
@@ -45,38 +47,61 @@ class Claims:
 
     def release(self, keep: Iterable[Digest] = ()) -> None:
         """Give back every claim that was taken here, but for some."""
-        kept = {_name(key) for key in keep}
+        kept = {_name(key) for key in keep} | self._adopted
         self._storage.delete(self._held - kept)
         self._held &= kept
 
+    def hold(self, keys: Iterable[Digest]) -> None:
+        """Keep claims until `close`, come what may: nothing else says that old records are used again."""
+        self._adopted |= {_name(key) for key in keys}
+
+    def close(self) -> None:
+        """Give back every claim that was taken here."""
+        self._adopted.clear()
+        self.release()
+
     def _mine(self) -> bytes:
-        expires_at = self._clock() + datetime.timedelta(seconds=LIFETIME_S)
-        pid = os.getpid()
-        return canonical_json(
-            {
-                "host": socket.gethostname(),
-                "boot": _boot(),
-                "pid": pid,
-                "started": _started(pid),
-                "expires_at": expires_at.isoformat(),
-            }
-        )
+        return canonical_json(this_process(self._clock()))
 
     def _is_live(self, name: str) -> bool:
         try:
             claim = parse_json(self._storage.read(name))
-            expires_at = datetime.datetime.fromisoformat(claim["expires_at"])
-            host, boot, started = str(claim["host"]), str(claim["boot"]), str(claim["started"])
-            pid = int(claim["pid"])
-            is_over = self._clock() >= expires_at
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError):
             return False  # released meanwhile, or not a claim
-        if host != socket.gethostname():
+        # This process holds no claim twice: an earlier one of the same number left it.
+        return is_live(claim, self._clock()) and not (is_local(claim) and claim["pid"] == os.getpid())
+
+
+def this_process(now: datetime.datetime) -> dict[str, Any]:
+    """What tells others whether this process lives; those of another machine, until when to believe it."""
+    pid, until = os.getpid(), now + datetime.timedelta(seconds=LIFETIME_S)
+    return {
+        "host": socket.gethostname(),
+        "boot": _boot(),
+        "pid": pid,
+        "started": _started(pid),
+        "expires_at": until.isoformat(),
+    }
+
+
+def is_local(process: Mapping[str, Any]) -> bool:
+    """Whether it is, or was, a process of this machine."""
+    return bool(process["host"] == socket.gethostname())
+
+
+def is_live(process: Any, now: datetime.datetime) -> bool:
+    """Whether a process lives that `this_process` told of; False where that is none."""
+    try:
+        boot, pid, started = str(process["boot"]), int(process["pid"]), str(process["started"])
+        is_over = now >= datetime.datetime.fromisoformat(process["expires_at"])
+        if not is_local(process):
             return not is_over
-        # Two machines of one name would repeat work; after a power cut, nobody waits for the dead.
-        if boot != _boot() or not _is_running(pid, started):
-            return False
-        return bool(boot) or not is_over  # without a boot's name the number may be another process's by now
+    except (ValueError, KeyError, TypeError):
+        return False
+    # Two machines of one name would repeat work; after a power cut, nobody waits for the dead.
+    if boot != _boot() or not _is_running(pid, started):
+        return False
+    return bool(boot) or not is_over  # without a boot's name the number may be another process's by now
 
 
 def _name(key: Digest) -> str:
@@ -106,8 +131,6 @@ def _started(pid: int) -> str:
 
 
 def _is_running(pid: int, started: str) -> bool:
-    if pid == os.getpid():
-        return False  # this process holds no claim twice: an earlier one of the same number left it
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -85,19 +85,16 @@ class Engine(Finder):
 
     def __init__(
         self,
-        session: Session,
-        task: str,
-        check_blobs: bool = False,
-        only: Digest | None = None,
+        session: Session, task: str, check_blobs: bool = False, only: Digest | None = None,
         remembers: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(session, task, check_blobs, only)
         self.remembers = remembers and only is None
         """Whether what earlier runs found complete need not be looked at."""
         self.report = Report(task)
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
-        self._claims = Claims(session.storage, session.clock)
+        self.claims = Claims(session.storage, session.clock)
         """Its own: an engine that heals an input works inside another's build, and gives back its claims."""
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
@@ -195,7 +192,7 @@ class Engine(Finder):
         """What is to be built, each claimed just before it begins; there is only one of it from then on."""
         while wanted:
             work = wanted.popleft()
-            if not self._claims.take(work.action.key):
+            if not self.claims.take(work.action.key):
                 if not self._found(work, outcomes):
                     others.append(work)
             elif self._found(work, outcomes):  # somebody finished it before the claim was ours
@@ -284,10 +281,11 @@ class Engine(Finder):
             commits = self.repository.commit([draft for _, draft in self._group])
             # Only now: of an interruption in the middle of it, the end of the stage tries once more.
             group, self._group, self._group_bytes = self._group, [], 0
+            self.claims.hold(commit.record.key for commit in commits if not commit.is_ours)
             for (work, draft), commit in zip(group, commits, strict=True):
                 self._acknowledge(work, draft, commit, outcomes)
             self.history.save()
-        self._claims.release(keep=self._under_way)
+        self.claims.release(keep=self._under_way)
         self._flushed_at = stopwatch()
 
     def _acknowledge(self, work: Work, draft: Draft, commit: Commit, outcomes: dict[str, Outcome]) -> None:

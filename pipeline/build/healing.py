@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.build import run
@@ -48,7 +49,8 @@ def _build_again(session: Session, task: Stage, outcome: Outcome) -> Engine:
     """Settle a task with an engine that builds nothing but one value."""
     _settle_inputs(session, task)
     engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
-    task.settle(engine)
+    with closing(engine.claims):
+        task.settle(engine)
     return engine
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.build import cache, coverage, metrics, reports, status
+from pipeline.build.claim import this_process
 from pipeline.build.failure import cause
 from pipeline.build.interruption import Terminated
 from pipeline.build.outcome import WORDS
@@ -122,10 +123,10 @@ def describe_failures(failures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def begin(session: Session) -> None:
-    """Say that a run has begun: until it ends, or if it is cut off, this is what is known of it."""
-    session.storage.replace(
-        f"runs/{session.run_id}/run", canonical_json(_summary(session, {}, status.UNFINISHED))
-    )
+    """Say that a run has begun, and whose it is: this is what is known of it until it ends."""
+    summary = _summary(session, {}, status.UNFINISHED)
+    process = this_process(session.clock())
+    session.storage.replace(f"runs/{session.run_id}/run", canonical_json({**summary, "process": process}))
 
 
 def leave(session: Session) -> None:

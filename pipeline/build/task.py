@@ -125,6 +125,8 @@ class Stage(luigi.Task):
         is_done = tree is not None and tree.complete and has_blobs(session.repository, tree)
         is_done = is_done and tree is not None and self.is_delivered(tree)
         session.keep_code()
+        if is_done and tree is not None:
+            session.settle(self.task_id, tree)  # what is used, though nothing is made, is not to be collected
         run.answered(session, self.task_id, is_done)
         return is_done
 
@@ -152,6 +154,7 @@ class Stage(luigi.Task):
         tree = self._tree(session, engine)
         run.keep_report(session, self.task_id, engine.report, tree, stopwatch() - began)
         self._keep(session, tree)
+        engine.claims.close()
 
     def _tree(self, session: Session, engine: Engine) -> Tree:
         outcomes = self._settled(session, engine)

@@ -16,7 +16,7 @@ from pipeline.clock import Clock, system_clock
 from pipeline.errors import AliasMoved, ConfigurationError, GateRefused
 from pipeline.release import signed
 from pipeline.release.aliases import Aliases, Generation, Step, place_of
-from pipeline.release.signing import Signer, Trust
+from pipeline.release.signing import Signature, Signer, Trust
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import Digest, canonical_json
@@ -91,7 +91,6 @@ class Registry(Aliases):
         if newest is not None and is_there and not self.is_lapsing(newest):
             return newest
         place, verdict = self._admitting(alias, bundle, why, is_automatic)
-        signed.read(self.storage, bundle, self.trust)
         model = Digest(verdict["model"])
         return self._append(alias, bundle, model, "promote", why, expected, place, is_automatic)
 
@@ -131,7 +130,6 @@ class Registry(Aliases):
         if not history:
             raise ConfigurationError(f"{alias!r} has no generation yet: there is nothing to roll back")
         now, back = history[-1], _earlier(history, to)
-        signed.read(self.storage, back.bundle, self.trust)
         return self._append(alias, back.bundle, back.model, "rollback", why, now.number, back.verdict, False)
 
     def renew(self, alias: str) -> Generation | None:
@@ -171,6 +169,7 @@ class Registry(Aliases):
         why = " ".join(why.split())
         if not why:
             raise ConfigurationError("a change of what serves needs a reason: give --why")
+        files, signed_by = signed.take(self.storage, bundle, self.trust)
         at, number = self.now(), expected + 1
         generation = Generation(
             alias, number, bundle, model, step, _who(), why, at, verdict, is_automatic, self._expires_at()
@@ -181,7 +180,12 @@ class Registry(Aliases):
         newest = self.current(alias)
         if (newest.number if newest else 0) != expected or not self.storage.put(entry):
             raise AliasMoved(self._winner(alias, expected))
+        self._secure(files, signed_by)
         return generation
+
+    def _secure(self, files: Bundle, signed_by: Signature) -> None:
+        """Put again what a collection took of a bundle that is in use only now."""
+        signed.put(self.storage, files, signed_by)
 
     def _expires_at(self) -> str | None:
         if self._expires_days is None:

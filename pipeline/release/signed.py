@@ -6,6 +6,8 @@ written last, so that a bundle that is named is whole.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
 from pipeline.release.glance import signatures
 from pipeline.release.signing import Signature, Signer, Trust
@@ -35,18 +37,27 @@ def write(storage: Storage, bundle: Bundle, signer: Signer) -> Digest:
 
 
 def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
-    """What `write` does, with a signature that was made before: `take` gave it from another store."""
+    """What `write` does, with a signature that was made before: `take` gave it from another store.
+
+    Once the signature says that the bundle is whole, that is looked at: a collection may have taken a file
+    that was there already. It looks once more after that, too, as `Repository.commit` says.
+    """
     blobs = {digest_bytes(data): data for data in (*bundle.files.values(), bundle.manifest())}
     repository = Repository(storage)
     repository.open()
     for blob in blobs:
         if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
             repository.set_aside(blob, f"damaged-{blob.short}")
-    storage.put({"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}})
+    items = {"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}}
     place, text = f"{signatures(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
-    if storage.stat(place) is not None and storage.read(place, 0, len(text) + 1) != text:
-        storage.delete([place])
+    with suppress(FileNotFoundError):
+        if storage.read(place, 0, len(text) + 1) != text:
+            storage.delete([place])
+    items[place] = text  # the last: what is named is whole
+    storage.put({name: data for name, data in items.items() if name != place})
     storage.put({place: text})
+    if any(storage.stat(name) is None for name in items):
+        storage.put(items)
 
 
 def read(storage: Storage, bundle: Digest, trust: Trust) -> Bundle:
@@ -83,6 +94,8 @@ def _verified(storage: Storage, bundle: Digest, manifest: bytes, trust: Trust) -
         try:
             signature = Signature.of(parse_json(storage.read(name, 0, MAX_MANIFEST_BYTES)))
             trust.verify("bundle", manifest, signature)
+        except FileNotFoundError:  # collected meanwhile
+            continue
         except ValueError as error:
             refused = BundleDamaged(
                 f"{name} in {storage} does not read as a signature ({error}): publish the bundle again"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pipeline.store.record import Record
 from pipeline.store.repository import Repository
+from pipeline.values.digest import Digest
 
 ON_THE_WAY = ("summarize", "merge", "fold")
 """The steps that make no value of a task, but what its values are made from."""
@@ -30,6 +31,28 @@ def every(repository: Repository) -> Iterator[Record]:
     """All records of a store."""
     for task in repository.tasks():
         yield from repository.records(task)
+
+
+def reached(records: Iterable[Record], keys: Iterable[Digest]) -> set[Digest]:
+    """Some actions, and all that lie behind them: whatever may have made what they read.
+
+    Of several actions that made an equal value each is taken, since a later run may find any of them.
+    """
+    makers: dict[_Value, list[Record]] = {}
+    attempts: dict[Digest, list[Record]] = {}
+    for record in records:
+        makers.setdefault(_made(record), []).append(record)
+        attempts.setdefault(record.key, []).append(record)
+    found: set[Digest] = set()
+    ahead = list(keys)
+    while ahead:
+        key = ahead.pop()
+        if key in found:
+            continue
+        found.add(key)
+        for value, label in {read for record in attempts.get(key, ()) for read in _read(record)}:
+            ahead += (maker.key for maker in makers.get(value, ()) if _is_seen_as(maker, label))
+    return found
 
 
 class Orphan(NamedTuple):

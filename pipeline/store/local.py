@@ -243,6 +243,13 @@ class LocalStorage:
         """Give a temporary its name; false if a file has the name already."""
         try:
             self._place(os.link, temporary, name)
+        except FileNotFoundError:
+            if os.path.lexists(temporary):
+                raise
+            raise StoreUnwritable(
+                f"can't write {name!r} in the store {self._root}: this process was stopped so long that a "
+                f"collection took its half-written file {temporary}; run again"
+            ) from None
         except FileExistsError:
             if self.stat(name) is None and os.path.lexists(self._path(name)):
                 raise  # a folder or a symbolic link: the name can neither be read nor created

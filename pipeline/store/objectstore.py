@@ -88,7 +88,7 @@ class ObjectStorage:
             self._requests().remove(doomed)
 
     def move(self, name: str, to: str) -> None:
-        """See `Storage.move`."""
+        """See `Storage.move`: the bytes are copied, and then the old name is removed."""
         check_name(to)
         self.replace(to, self.read(name))
         self.delete([name])

@@ -81,9 +81,12 @@ class RemoteStorage:
         self._own.delete(name for name in doomed if name.startswith(_CACHE))
 
     def move(self, name: str, to: str) -> None:
-        """See `Storage.move`."""
-        self.replace(to, self.read(name))
-        self.delete([name])
+        """See `Storage.move`. What leaves the cache or comes there is copied."""
+        if self._of(name) is self._of(to):
+            self._of(name).move(name, to)
+        else:
+            self._of(to).replace(to, self._of(name).read(name))
+            self._of(name).delete([name])
 
     def _of(self, name: str) -> Storage:
         if not name.startswith(_CACHE):

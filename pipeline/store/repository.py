@@ -154,7 +154,22 @@ class Repository:
 
         Where another process was first, its record stands and is adopted. Where the record that stands has
         lost its blobs, ours becomes the next attempt.
+
+        A collection that saw a blob before the record that now names it may have taken it meanwhile, and a
+        record that was adopted likewise. So what was placed is looked at once it is all there, and placed
+        again: a collection looks at the records once more after it has taken a blob, so that one of the two
+        sees the other, however long either was stopped.
         """
+        commits = self._commit(drafts)
+        while not self._are_in_place(drafts, commits):
+            again = self._commit(drafts)
+            commits = [
+                Commit(new.record, old.is_ours or new.is_ours, old.differs or new.differs)
+                for old, new in zip(commits, again, strict=True)
+            ]
+        return commits
+
+    def _commit(self, drafts: Sequence[Draft]) -> list[Commit]:
         self._put_blobs(drafts)
         attempts = dict.fromkeys(range(len(drafts)), 1)
         commits: dict[int, Commit] = {}
@@ -165,10 +180,10 @@ class Repository:
             items = {names[n]: canonical_json(body) for n, body in bodies.items()}
             created = self.put(items, drafts[0].body["run"])
             for n, name in names.items():
-                if name in created:
-                    record = record_of(bodies[n], drafts[n].key, attempts[n], name)
-                else:
-                    record = self.read_record(name)
+                try:
+                    record = self._placed(name, bodies[n], name in created)
+                except FileNotFoundError:  # collected meanwhile: it is placed again
+                    continue
                 if _differs(record, drafts[n]):
                     differing.add(n)
                 if name in created or self._stands(record):
@@ -177,6 +192,22 @@ class Repository:
                 else:
                     attempts[n] += 1
         return [commits[n] for n in range(len(drafts))]
+
+    def _placed(self, name: str, body: dict[str, Any], is_ours: bool) -> Record:
+        """The record that stands under a name: ours, or the one that was there."""
+        if is_ours:
+            return record_of(body, body["key"], body["attempt"], name)
+        return self.read_record(name)
+
+    def _are_in_place(self, drafts: Sequence[Draft], commits: Sequence[Commit]) -> bool:
+        """Whether the records are where they are looked for, with all that they name."""
+        blobs = [blob_name(blob) for draft in drafts for blob in draft.blobs]
+        records = [
+            f"{_folder(draft)}/{attempt}"
+            for draft, commit in zip(drafts, commits, strict=True)
+            for attempt in range(1, commit.record.attempt + 1)
+        ]
+        return all(self.storage.stat(name) is not None for name in dict.fromkeys([*blobs, *records]))
 
     def _put_blobs(self, drafts: Sequence[Draft]) -> None:
         """Make all blobs durable; other bytes under a blob's name are damage, which ours take the place of.

@@ -1,0 +1,157 @@
+"""`headrace gc`: what no kept run, bundle or young record reaches; with `--execute` it is collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from pipeline.build import configuration
+from pipeline.build import session as sessions
+from pipeline.commands.asking import counted, options
+from pipeline.errors import ConfigurationError
+from pipeline.release import configured
+from pipeline.release.garbage import Rules, collections
+from pipeline.store.collection import Collection, Done, Patience, Plan
+from pipeline.store.mark import Garbage
+from pipeline.store.storage import Storage
+from pipeline.values.digest import canonical_json
+
+DAYS, MODELS, GRACE_DAYS, TRASH_DAYS = "keep_days", "keep_models", "grace_days", "trash_days"
+_DEFAULTS = {DAYS: 30, MODELS: 5, GRACE_DAYS: 1, TRASH_DAYS: 7}
+_LEAST = {MODELS: 2}
+"""What serves, and what to roll back to."""
+_EXECUTE = "--execute"
+
+
+def main(words: Sequence[str], json: bool) -> Iterator[str]:
+    """Plan a collection of both stores, or carry it out."""
+    given = options(
+        "gc", [w for w in words if w != _EXECUTE], (), (), tuple(n.replace("_", "-") for n in _DEFAULTS)
+    )
+    terms = {name: _count(name, given.get(name)) for name in _DEFAULTS}
+    rules = Rules(terms[DAYS], terms[MODELS])
+    patience = Patience(timedelta(days=terms[GRACE_DAYS]), timedelta(days=terms[TRASH_DAYS]))
+    session, online = sessions.current(), configured.online()
+    stores = {str(storage): storage for storage in (session.storage, online)}
+    found = collections(stores.values(), online, rules, patience, session.clock)
+    for storage, collection in zip(stores.values(), found, strict=True):
+        plan = collection.plan()  # first, as its sizes are those of what is there
+        summary = _Summary.of(storage, plan)
+        if json:
+            fields = {"store": str(storage), "plan": summary.fields()}
+            done = _done_fields(collection.execute()) if _EXECUTE in words else None
+            yield canonical_json({**fields, "done": done}).decode().rstrip()
+            continue
+        yield from _told(storage, plan, summary, terms)
+        if _EXECUTE in words:
+            yield from _did(collection)
+    if _EXECUTE not in words and not json:
+        yield f"nothing was done: `headrace gc {_EXECUTE}` does it"
+
+
+def _count(name: str, given: str | None) -> int:
+    """A rule: as the command line says it, or else the configuration."""
+    text = given if given is not None else configuration.setting(name, str(_DEFAULTS[name]))
+    least = _LEAST.get(name, 0)
+    if not (text.isascii() and text.isdecimal()) or int(text) < least or int(text) > 10**5:
+        raise ConfigurationError(f"{name} is {text!r}; set it to a number, {least} or more")
+    return int(text)
+
+
+class _Sum(NamedTuple):
+    """What is told of some files together."""
+
+    files: int = 0
+    size_bytes: int = 0
+    oldest: str = ""
+    newest: str = ""
+
+
+class _Summary(NamedTuple):
+    """A plan in a few numbers, by what becomes of things and by group."""
+
+    taken: Mapping[str, _Sum]
+    waiting: Mapping[str, _Sum]
+    deleted: _Sum
+    in_trash: _Sum
+    returning: int
+
+    @classmethod
+    def of(cls, storage: Storage, plan: Plan) -> _Summary:
+        taken = [each for each in plan.garbage if each.name in plan.ripe]
+        waiting = [each for each in plan.garbage if each.name not in plan.ripe]
+        left = (*plan.trash, *plan.temporaries)
+        deleted = [Garbage(name, "", "") for name in left if name in plan.ripe]
+        in_trash = [Garbage(name, "", "") for name in left if name not in plan.ripe]
+        return cls(
+            _by_group(storage, taken), _by_group(storage, waiting),
+            _sum(storage, deleted), _sum(storage, in_trash), len(plan.lost),
+        )  # fmt: skip
+
+    def fields(self) -> dict[str, object]:
+        """As JSON says it."""
+        groups = {
+            word: {group: found._asdict() for group, found in sums.items()}
+            for word, sums in {"taken": self.taken, "waiting": self.waiting}.items()
+        }
+        rest = {"deleted": self.deleted._asdict(), "in_trash": self.in_trash._asdict()}
+        return {**groups, **rest, "returning": self.returning}
+
+
+def _by_group(storage: Storage, garbage: Iterable[Garbage]) -> dict[str, _Sum]:
+    groups: dict[str, list[Garbage]] = {}
+    for each in garbage:
+        groups.setdefault(each.group, []).append(each)
+    return {group: _sum(storage, found) for group, found in groups.items()}
+
+
+def _sum(storage: Storage, garbage: Sequence[Garbage]) -> _Sum:
+    made = sorted(each.made_at for each in garbage if each.made_at)
+    size = sum(storage.stat(each.name) or 0 for each in garbage if not each.name.startswith("tmp/"))
+    return _Sum(len(garbage), size, made[0] if made else "", made[-1] if made else "")
+
+
+def _told(storage: Storage, plan: Plan, summary: _Summary, terms: Mapping[str, int]) -> Iterator[str]:
+    wait, trash = counted(terms[GRACE_DAYS], "day"), counted(terms[TRASH_DAYS], "day")
+    kept = f"used or made in {counted(terms[DAYS], 'day')}, the last {terms[MODELS]} bundles of each alias"
+    yield f"{storage}: {counted(plan.kept, 'file')} in use ({kept}, and what is behind them)"
+    if summary.returning:
+        yield f"  back from the trash, since it is in use: {counted(summary.returning, 'file')}"
+    yield from _groups("to the trash", summary.taken)
+    yield from _groups(f"unused, and waiting until it is so for {wait}", summary.waiting)
+    if summary.deleted.files:
+        yield f"  deleted for good: {_size(summary.deleted)}"
+    if summary.in_trash.files:
+        yield f"  in the trash, until it is there for {trash}: {_size(summary.in_trash)}"
+    if not any(
+        (summary.returning, summary.taken, summary.waiting, summary.deleted.files, summary.in_trash.files)
+    ):
+        yield "  nothing else: there is nothing to collect"
+
+
+def _groups(what: str, sums: Mapping[str, _Sum]) -> Iterator[str]:
+    if not sums:
+        return
+    whole = _Sum(sum(s.files for s in sums.values()), sum(s.size_bytes for s in sums.values()))
+    yield f"  {what}: {_size(whole)}"
+    width = max(map(len, sums))
+    for group, found in sums.items():
+        made = f", made from {found.oldest[:19]} to {found.newest[:19]}" if found.oldest else ""
+        yield f"    {group:{width}}  {_size(found)}{made}"
+
+
+def _size(found: _Sum) -> str:
+    return f"{counted(found.files, 'file')}, {found.size_bytes} bytes"
+
+
+def _did(collection: Collection) -> Iterator[str]:
+    done = _done_fields(collection.execute())
+    yield (
+        f"  done: {counted(done['taken'], 'file')} to the trash, {done['deleted']} deleted for good"
+        + (f", {done['restored']} put back" if done["restored"] else "")
+    )
+
+
+def _done_fields(done: Done) -> dict[str, int]:
+    return {"taken": len(done.taken), "deleted": len(done.deleted), "restored": len(done.restored)}
