@@ -19,14 +19,14 @@ from pipeline.store.collection import Collection, Done, Plan
 from pipeline.store.mark import Garbage, Item, Mark
 from pipeline.store.reach import records
 from pipeline.store.repository import Repository
-from tests.torture.collecting import Interleaving, Step, campaign, interleavings, run
+from tests.torture.collecting import Interleaving, Step, interleavings, live_through, run
 from tests.torture.turns import END
 
 Patch = pytest.MonkeyPatch
 
 
 def test_nothing_in_use_is_lost() -> None:
-    counts, lost = campaign(interleavings(16, seed=1))
+    counts, lost = live_through(interleavings(16, seed=1))
 
     assert lost == []
     assert counts["interleavings"] == 16
@@ -35,7 +35,7 @@ def test_nothing_in_use_is_lost() -> None:
 
 @pytest.mark.thorough
 def test_nothing_in_use_is_lost_in_many_interleavings() -> None:
-    _, lost = campaign(interleavings(200, seed=2))
+    _, lost = live_through(interleavings(200, seed=2))
 
     assert lost == []
 

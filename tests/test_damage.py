@@ -13,7 +13,7 @@ from pipeline.store import inspection
 from pipeline.store.inspection import Need
 from pipeline.store.storage import Storage
 from tests.torture import damage
-from tests.torture.damage import Offline, Online, campaign
+from tests.torture.damage import Offline, Online, damages
 
 SEED = 1
 
@@ -48,7 +48,7 @@ def test_all_damage_to_an_online_store_is_named_and_mended_by_what_was_named(
 
 @pytest.mark.thorough
 def test_a_campaign_counts_what_was_done_by_kind(shipped: Path, tmp_path: Path) -> None:
-    counts = campaign(tmp_path, 150, SEED, shipped=shipped)
+    counts = damages(tmp_path, 150, SEED, shipped=shipped)
 
     kinds = {name.partition(" ")[0] for name in counts}
     assert kinds >= {*damage.SINGLE, damage.SWAP}

@@ -349,9 +349,10 @@ def test_a_plan_says_what_waits_and_the_run_builds_no_more(online: World) -> Non
 def test_why_names_the_state_that_changed(online: World) -> None:
     land(online, "2013-05-02", 99)
 
-    built(online)
+    result = online.run(TASK, dates=DATES)
 
-    [reason] = records(online, "fold")["2013-05-03"].body["reason"]
+    reasons = {b["partition"]: b["reason"] for stage in result.stages.values() for b in stage["builds"]}
+    [reason] = reasons["2013-05-03"]
     assert reason.startswith("input changed: Online state 2013-05-02 from ")
 
 

@@ -258,7 +258,7 @@ def test_a_recipe_that_is_not_one_is_damage(storage: Storage) -> None:
     made = draft()
     del made.body["recipe"]["inputs"]
 
-    with pytest.raises(RecordDamaged, match="the record.recipe"):
+    with pytest.raises(RecordDamaged, match=r"the record\.recipe"):
         commit(storage, made)
 
 

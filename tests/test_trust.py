@@ -413,7 +413,7 @@ def test_without_the_canonical_form_the_suite_is_red(monkeypatch: pytest.MonkeyP
     cases = quick("record, ", "generation, ", "verdict, ")
     assert refused(cases) == []
 
-    for module in ("pipeline.store.repository", "pipeline.release.aliases"):
+    for module in ("pipeline.store.record", "pipeline.release.aliases"):
         monkeypatch.setattr(f"{module}.parse_json", json.loads)
 
     assert {"record, a key twice", "generation, with a space", "verdict, in other layout"} & set(

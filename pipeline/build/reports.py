@@ -11,7 +11,8 @@ from pipeline.values.shape import NULL, Each, fits, natural, number, require
 _ERROR = {"cause": str, "expected": bool, "traceback": str}
 _FAILURE = {"task": str, "step": str, "partition": str, "missing": bool, **_ERROR}
 _BUILD = {
-    "task": str, "step": str, "partition": str, "reason": [str], "seconds": number, "rows": dict, "key": str,
+    "task": str, "step": str, "partition": str, "parameters": Each(str), "reason": [str], "seconds": number,
+    "rows": dict, "key": str,
 }  # fmt: skip
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain, takewhile
 from pathlib import Path
 from random import Random  # noqa: TID251 - a campaign draws, and says its seed
 from tempfile import TemporaryDirectory
@@ -132,7 +134,7 @@ def interleavings(count: int, seed: int) -> Iterator[Interleaving]:
     yield from drawn(count - len(chosen), seed)
 
 
-def campaign(
+def live_through(
     ones: Iterable[Interleaving], kind: type[Collection] = Collection
 ) -> tuple[Counter[str], list[tuple[Interleaving, str]]]:
     """Counts, and what was lost in which interleaving."""
@@ -147,9 +149,13 @@ def campaign(
     return counts, lost
 
 
-def torture(count: int, seed: int) -> dict[str, int]:
-    """The counts of so many interleavings; of what was lost, `lost`."""
-    return dict(campaign(interleavings(count, seed))[0])
+def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
+    """All single stops and then drawn schedules, as far as the budget goes; of what was lost, `lost`."""
+    until = time.monotonic() + budget_seconds
+    stops = list(single_stops())
+    ones = chain(Random(seed).sample(stops, len(stops)), drawn(1_000_000, seed))
+    counts, _ = live_through(takewhile(lambda _: time.monotonic() < until, ones))
+    return dict(counts) | {"of_stops": len(stops)}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -158,7 +164,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(words)
-    counts, lost = campaign(interleavings(options.count, options.seed))
+    counts, lost = live_through(interleavings(options.count, options.seed))
     print(f"seed {options.seed}: ", ", ".join(f"{number} {what}" for what, number in counts.items()))
     for one, what in lost[:5]:
         print(f"{what}\n  in {one}")

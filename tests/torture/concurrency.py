@@ -292,7 +292,14 @@ def _prepare(place: Place) -> None:
     registry = place.registry
     for number in range(2):
         digest = registry.publish(_bundle(number))
-        verdict = {"bundle": digest, "model": digest, "status": "passed", "why": []}
+        verdict = {
+            "bundle": digest,
+            "model": digest,
+            "alias": ALIAS,
+            "status": "passed",
+            "why": [],
+            "outcomes": [],
+        }
         registry.keep_verdict(digest, verdict)
 
 
@@ -311,7 +318,8 @@ def _flipping(place: Place, writer: int, seed: str) -> list[list[Any]]:
         words = f"{writer}-{flip}"
         called = time.monotonic_ns()
         try:
-            appended = registry.promote(ALIAS, _bundle(draw.randint(0, 1)).digest, words, number)
+            # Each generation points at another bundle than the one before it: else nothing is appended.
+            appended = registry.promote(ALIAS, _bundle((number + 1) % 2).digest, words, number)
         except AliasMoved as error:
             told.append([called, time.monotonic_ns(), REFUSED, number, str(error)])
         else:

@@ -79,6 +79,36 @@ ROWS = (
         "`durability = fast`, which may lose records, but must be resumed to the same end",
         ("wrong", "lost", "not_resumed"), {"cuts_full": 60, "cuts_fast": 10}, 2,
     ),
+    Row(
+        "damage", "tests.torture.damage",
+        "bits flipped, files cut short, emptied, lengthened, swapped, deleted, closed, replaced by links and "
+        "folders: values, records, signatures, verdicts, generations; all found by `fsck --full`",
+        "{damages:,} damages of {stores:,} stores: {healed:,} healed by a run, {beyond_healing:,} named as "
+        "beyond healing",
+        ("missed",), {"damages": 10_000}, 5,
+    ),
+    Row(
+        "collecting", "tests.torture.collecting",
+        "collections of garbage against writers that are stopped between any two of their steps, and clocks "
+        "that jump",
+        "{interleavings:,} interleavings, {collections:,} collections, {acknowledged:,} acknowledged",
+        ("lost",), {"interleavings": 1_000}, 2,
+    ),
+    Row(
+        "concurrency", "tests.torture.concurrency",
+        "16 processes at one store: commits of the same and of other keys, claims, holders that are stopped, "
+        "flips of one alias; judged by a linearizability checker",
+        "{rounds:,} rounds: {commits:,} commits, {claimed:,} claims, {flips:,} flips, {lost_races:,} lost "
+        "races",
+        ("wrong", "lost", "built_twice", "not_linearizable", "unforeseen"), {"rounds": 100}, 3,
+    ),
+    Row(
+        "fuzzing", "tests.torture.fuzzing",
+        "mutated bytes for every parser of what comes from outside; Arrow's and skops' in a process that may "
+        "die",
+        "{executions:,} executions: {read:,} read, {refused:,} refused, {died:,} killed the process apart",
+        ("unhandled",), {"executions": 1_000_000}, 8,
+    ),
 )  # fmt: skip
 
 
