@@ -331,6 +331,36 @@ def test_another_store_can_be_named(shop: World, told: Any, ask: Ask, tmp_path: 
     assert "not allowed with" in ask("fsck", "--full", "--sample", "5%", expect=40)
 
 
+def test_a_folder_that_is_no_store_is_left_alone(told: Any, tmp_path: Path) -> None:
+    """One word too few of a path, and --heal would move a whole project to the trash."""
+    for name in ("landing/2013-05-01.csv", "keys/release.key", "luigi.cfg"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text("mine")
+
+    _, last = told(str(tmp_path / "data"), "--heal", expect=35)
+
+    assert "holds 'keys' and no file `format`" in last
+    assert sorted(os.listdir(tmp_path / "data")) == ["keys", "landing", "luigi.cfg"]
+
+
+def test_a_store_is_collected_once_fsck_moved_aside_what_stood_in_the_way(
+    shop: World, told: Any, ask: Ask
+) -> None:
+    """What a collection refuses is what fsck finds, and where that went is in nobody's way."""
+    place = root(shop) / "records" / "Clean" / "link"
+    place.symlink_to("nowhere")
+    ask("gc", expect=35)
+    shop.storage.replace("claims/note", b"")
+    shop.storage.replace("records/notes", b"")
+
+    told("--heal")
+
+    assert ask("fsck").count("\n  sound\n") == 2
+    assert "there is nothing to collect" in ask("gc", "--trash-days", "0", "--execute")
+    ask("gc", "--trash-days", "0", "--execute")
+    assert [path for path in (root(shop) / "trash").rglob("*") if not path.is_dir()] == []
+
+
 def test_a_value_is_healed_though_records_on_the_way_to_it_are_gone(shop: World) -> None:
     """What runs remember of a stage hides that: only the records tell it."""
     value = shop.load(MODEL, dates=DATES)

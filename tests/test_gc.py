@@ -392,7 +392,7 @@ def test_another_format_is_refused(store: Store) -> None:
         store.collected()
 
     store.storage.delete(["format"])
-    with pytest.raises(ViewIncomplete, match="in which format"):
+    with pytest.raises(FormatMismatch, match="no file `format`"):
         store.collected()
 
 

@@ -14,7 +14,7 @@ from pipeline.release import configured
 from pipeline.release.garbage import Rules, collections
 from pipeline.store.collection import Collection, Done, Patience, Plan
 from pipeline.store.mark import Garbage
-from pipeline.store.storage import Storage
+from pipeline.store.storage import Storage, is_name
 from pipeline.values.digest import canonical_json
 
 DAYS, MODELS, GRACE_DAYS, TRASH_DAYS = "keep_days", "keep_models", "grace_days", "trash_days"
@@ -81,7 +81,7 @@ class _Summary(NamedTuple):
     def of(cls, storage: Storage, plan: Plan) -> _Summary:
         taken = [each for each in plan.garbage if each.name in plan.ripe]
         waiting = [each for each in plan.garbage if each.name not in plan.ripe]
-        left = (*plan.trash, *plan.temporaries)
+        left = (*plan.trash, *plan.unnamed)
         deleted = [Garbage(name, "", "") for name in left if name in plan.ripe]
         in_trash = [Garbage(name, "", "") for name in left if name not in plan.ripe]
         return cls(
@@ -108,7 +108,7 @@ def _by_group(storage: Storage, garbage: Iterable[Garbage]) -> dict[str, _Sum]:
 
 def _sum(storage: Storage, garbage: Sequence[Garbage]) -> _Sum:
     made = sorted(each.made_at for each in garbage if each.made_at)
-    size = sum(storage.stat(each.name) or 0 for each in garbage if not each.name.startswith("tmp/"))
+    size = sum(storage.stat(each.name) or 0 for each in garbage if is_name(each.name))
     return _Sum(len(garbage), size, made[0] if made else "", made[-1] if made else "")
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pipeline.build import ledger
 from pipeline.build import session as sessions
-from pipeline.clock import machine_now_ns
 from pipeline.commands.asking import counted
 from pipeline.commands.remedy import Maker, Remedies, Remedy
 from pipeline.errors import HeadraceError
@@ -20,7 +19,6 @@ from pipeline.release.signing import Trust
 from pipeline.store import foreign, inspection, mending
 from pipeline.store.inspection import ABSENT, DAMAGED_RECORD, LOST_RECORD, Finding, Survey
 from pipeline.store.lineage import ON_THE_WAY, Lineage, Orphan
-from pipeline.store.local import LocalStorage
 from pipeline.store.record import RECORD_PLACE, Record, record_folder
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest
@@ -52,7 +50,12 @@ class Inspected:
 
 
 def inspect(storage: Storage, is_read: Callable[[str], bool], stamp: str = "") -> Inspected:
-    """Walk over a store; with a stamp, move damage to `trash/<stamp>`, so that runs make it again."""
+    """Walk over a store; with a stamp, move damage to `trash/<stamp>`, so that runs make it again.
+
+    Raises:
+        FormatMismatch: it is none of our format: all of it would be damage.
+    """
+    foreign.require_format(storage)
     survey = Survey(storage, is_read)
     builds = ledger.builds(storage)
     findings = list(_findings(survey))
@@ -70,8 +73,7 @@ def inspect(storage: Storage, is_read: Callable[[str], bool], stamp: str = "") -
 def _findings(survey: Survey) -> Iterator[Finding]:
     """All that is wrong by itself; modes first, since a file that can't be read looks damaged."""
     storage = survey.storage
-    if isinstance(storage, LocalStorage):
-        yield from foreign.walk(str(storage.root), machine_now_ns())
+    yield from foreign.walk(storage, storage.list(""))
     yield from inspection.walk_records(survey)
     if handed_over.is_online(storage):
         yield from handed_over.walk(survey, Trust.load(configured.trusted_keys()))

@@ -13,7 +13,7 @@ from pipeline.errors import BundleDamaged, HeadraceError
 from pipeline.release import glance, signed
 from pipeline.release.aliases import Aliases, place_of
 from pipeline.release.signing import Signature, Trust
-from pipeline.store.inspection import STRAY, Finding, Survey, wrong
+from pipeline.store.inspection import Finding, Survey, wrong
 from pipeline.store.repository import blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, parse_json
@@ -51,8 +51,7 @@ def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
 def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[str]]) -> Iterator[Finding]:
     for name in survey.storage.list("bundles"):
         place = _SIGNATURE.fullmatch(name)
-        if place is None:
-            yield Finding(STRAY, name, "it lies where no signature would", "move")
+        if place is None:  # a stray
             continue
         bundle = Digest(f"sha256:{place[1]}")
         bundles.setdefault(bundle, []).append(name)
@@ -102,8 +101,7 @@ def _need_files(survey: Survey, bundle: Digest) -> None:
 def _walk_verdicts(aliases: Aliases, verdicts: dict[Digest, set[int]]) -> Iterator[Finding]:
     for name in aliases.storage.list("verdicts"):
         place = _VERDICT.fullmatch(name)
-        if place is None:
-            yield Finding(STRAY, name, "it lies where no verdict would", "move")
+        if place is None:  # a stray
             continue
         bundle = Digest(f"sha256:{place[1]}")
         verdicts.setdefault(bundle, set()).add(int(place[2]))
@@ -133,8 +131,7 @@ def _walk_generations(
     numbers: dict[str, set[int]] = {}
     for name in aliases.storage.list("refs"):
         place = _GENERATION.fullmatch(name)
-        if place is None or place_of(place[1], int(place[2])) != name:
-            yield Finding(STRAY, name, "it lies where no generation would", "move")
+        if place is None or place_of(place[1], int(place[2])) != name:  # a stray
             continue
         numbers.setdefault(place[1], set()).add(int(place[2]))
         yield from _generation(aliases, name, place[1], int(place[2]), bundles, verdicts)

@@ -103,8 +103,8 @@ def _field(view: View, name: str, field: str) -> Mapping[str, Any]:
             raise ValueError(f"found {sorted(found)}, expected {', '.join(needed)} among them")
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise ViewIncomplete(
-            f"{name} in {view.storage} does not read as a {field} ({error}): restore the file, or let "
-            f"`headrace fsck --heal` move it aside; nothing was taken"
+            f"{name} in {view.storage} does not read as a {field} ({error}): `headrace fsck` says "
+            f"what heals it; nothing was taken"
         ) from None
     body: Mapping[str, Any] = found
     return body

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pipeline.clock import Clock
-from pipeline.store import strays
-from pipeline.store.mark import TRASH, Garbage, Look, Mark, mark
-from pipeline.store.storage import Storage
+from pipeline.store import foreign
+from pipeline.store.foreign import TRASH
+from pipeline.store.mark import Garbage, Look, Mark, mark
+from pipeline.store.storage import TEMPORARIES, Storage
 from pipeline.values.digest import canonical_json, digest_bytes, parse_json
 
 SEEN = "cache/collection"
@@ -41,11 +42,12 @@ class Plan(NamedTuple):
     """Names that are reached."""
     garbage: tuple[Garbage, ...]
     since: Mapping[str, datetime.datetime]
-    """When garbage, trash and temporaries were first seen; absent: just now."""
+    """When garbage, trash and what is unnamed were first seen; absent: just now."""
     ripe: frozenset[str]
-    """Of garbage, trash and temporaries: what has waited long enough."""
+    """Of garbage, trash and what is unnamed: what has waited long enough."""
     trash: tuple[str, ...]
-    temporaries: tuple[str, ...]
+    unnamed: tuple[str, ...]
+    """Temporaries, and in the trash what no storage lists: links, and names that it would not write."""
     lost: tuple[str, ...]
     """What an earlier collection took, and is reached: it is put back."""
 
@@ -55,7 +57,7 @@ class Done(NamedTuple):
 
     taken: tuple[Garbage, ...]
     deleted: tuple[str, ...]
-    """From the trash, and temporaries."""
+    """From the trash, and what was unnamed."""
     restored: tuple[str, ...]
 
 
@@ -99,22 +101,23 @@ class Collection:
         now, lost = self._clock(), _returning(found)
         returning = {found.view.collected[name] for name in lost}
         trash = [name for name in found.view.trash if name not in returning]
-        left = strays.temporaries(self._storage)
+        left = foreign.unnamed(self._storage, TEMPORARIES)
+        moved = foreign.unnamed(self._storage, TRASH)
         waits = {
             **dict.fromkeys((each.name for each in found.garbage), self._patience.grace),
             **dict.fromkeys(left, self._patience.grace),
-            **dict.fromkeys(trash, self._patience.trash),
+            **dict.fromkeys((*trash, *moved), self._patience.trash),
         }
         since = {name: at for name in waits if (at := self._seen.get(name)) is not None and at <= now}
         ripe = {name for name, wait in waits.items() if now - since.get(name, now) >= wait}
         return Plan(
-            len(found.kept), found.garbage, since, frozenset(ripe), tuple(trash), tuple(left), tuple(lost)
+            len(found.kept), found.garbage, since, frozenset(ripe), tuple(trash), (*left, *moved), tuple(lost)
         )
 
     def _remember(self, plan: Plan) -> None:
         """Keep when each was first seen, of those that are still so: what was used since begins anew."""
         now = self._clock()
-        names = [*(each.name for each in plan.garbage), *plan.trash, *plan.temporaries]
+        names = [*(each.name for each in plan.garbage), *plan.trash, *plan.unnamed]
         seen = {name: plan.since.get(name, now) for name in names}
         if seen != self._seen:  # else a store that holds nothing would come to hold that
             self._seen = seen
@@ -155,8 +158,8 @@ class Collection:
         """Delete for good what lay in the trash before the last mark, which did not reach it."""
         gone = [name for name in plan.trash if name in plan.ripe]
         self._storage.delete(gone)
-        left = [name for name in plan.temporaries if name in plan.ripe]
-        strays.remove(self._storage, left)
+        left = [name for name in plan.unnamed if name in plan.ripe]
+        foreign.remove(self._storage, left)
         return [*gone, *left]
 
 

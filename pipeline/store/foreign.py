@@ -1,6 +1,7 @@
-"""What on a local file system is no part of a store: links, wrong modes, names of nobody's, left temporaries.
+"""What is no part of a store: links, wrong modes, names of nobody's, the half-written files of writers.
 
-A storage passes them over, since only regular files under its names count; who inspects a store must not.
+A storage passes most of it over, since only regular files under its names count; who inspects a store must
+not, nor who decides what of it may go.
 """
 
 from __future__ import annotations
@@ -8,18 +9,32 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
+from pipeline.clock import machine_now_ns
+from pipeline.errors import FormatMismatch
 from pipeline.store.disk import opened
 from pipeline.store.inspection import MODE, STRAY, TEMPORARY, Finding
-from pipeline.store.storage import TEMPORARIES, is_name
+from pipeline.store.local import LocalStorage
+from pipeline.store.repository import FORMAT, Repository
+from pipeline.store.storage import TEMPORARIES, Storage, is_name
 
 TRUTH = ("blobs", "records", "bundles", "verdicts", "refs")
-FOLDERS = (*TRUTH, "runs", "claims", "cache", "trash", TEMPORARIES)
+TRASH = "trash"
+FORMATLESS = ("runs", "claims", "cache", TRASH, TEMPORARIES)
+"""What may be there before the first commit says in which format."""
+FOLDERS = (*TRUTH, *FORMATLESS)
 READ_ONLY = 0o444
 ORPHANED_S = 3600.0
 """A temporary that nobody has written to for so long belongs to no running process."""
 
+_HEX = "[0-9a-f]{64}"
+NAMES = re.compile(
+    rf"format|blobs/sha256/[0-9a-f]{{2}}/[0-9a-f]{{62}}|records/[^/]+/[0-9a-f]{{2}}/{_HEX}/[1-9][0-9]*"
+    rf"|bundles/{_HEX}/{_HEX}|verdicts/{_HEX}/[1-9][0-9]*|refs/[a-z0-9][a-z0-9._-]{{0,63}}/(?:[0-9]{{6}}|[1-9][0-9]{{6,}})"
+    rf"|claims/{_HEX}|(?:runs|cache|{TRASH})/.+"
+)
 _FILE = re.compile(
     r"blobs/sha256/../[^/]{62}|records/[^/]+/../[^/]{64}/\d+|(?:bundles|verdicts)/[^/]{64}/[^/]+|refs/[^/]+/\d+"
 )
@@ -31,8 +46,35 @@ _KINDS = {
 }  # fmt: skip
 
 
-def walk(root: str, now_ns: int) -> Iterator[Finding]:
-    """What is foreign below a store's folder, `now_ns` being the clock by which its files are stamped."""
+def require_format(storage: Storage) -> None:
+    """Raise FormatMismatch where a store is of another format, or what is there is no store."""
+    Repository(storage).open()
+    if storage.stat("format") is not None:
+        return
+    if isinstance(storage, LocalStorage):
+        found = {name for name, _ in _entries(str(storage.root), "")}
+    else:
+        found = {name.split("/")[0] for name in storage.list("")}
+    if others := sorted(found.difference(FORMATLESS)):
+        raise FormatMismatch(
+            f"{storage} holds {others[0]!r} and no file `format`, and so is no store, or a damaged one; name "
+            f"another, or if it is one, write {FORMAT.decode().strip()!r} and a newline into that file"
+        )
+
+
+def walk(storage: Storage, names: Iterable[str]) -> Iterator[Finding]:
+    """What is foreign to a store that has these names. OSError where a folder can't be read."""
+    strays = []
+    if isinstance(storage, LocalStorage):
+        for finding in _walk(str(storage.root), machine_now_ns()):
+            strays += [finding.name] * (finding.kind == STRAY)
+            yield finding
+    for name in names:
+        if not NAMES.fullmatch(name) and not any(name == s or name.startswith(f"{s}/") for s in strays):
+            yield Finding(STRAY, name, "nothing of a store lies there", "move")
+
+
+def _walk(root: str, now_ns: int) -> Iterator[Finding]:
     for name, found in _entries(root, ""):
         if name in FOLDERS and stat.S_ISDIR(found.st_mode):
             yield from _temporaries(root, now_ns) if name == TEMPORARIES else _below(root, name)
@@ -43,7 +85,7 @@ def walk(root: str, now_ns: int) -> Iterator[Finding]:
 
 
 def _below(root: str, folder: str) -> Iterator[Finding]:
-    if folder == "trash":
+    if folder == TRASH:
         return
     for name, found in _entries(root, folder):
         if stat.S_ISDIR(found.st_mode) and is_name(name) and not _FILE.fullmatch(name):
@@ -88,9 +130,33 @@ def _kind(found: os.stat_result) -> str:
     return _KINDS.get(stat.S_IFMT(found.st_mode), "of a kind that nobody knows")
 
 
+def unnamed(storage: Storage, folder: str) -> list[str]:
+    """What lies in `tmp` or the trash, and is no file under a name: what writers left, links that were moved.
+
+    What nobody can print stays: no document could tell of it.
+    """
+    if not isinstance(storage, LocalStorage):
+        return []
+    found = []
+    for name, entry in _entries(str(storage.root), folder):
+        if stat.S_ISDIR(entry.st_mode):
+            found += unnamed(storage, name)
+        elif name.isprintable() and not (is_name(name) and stat.S_ISREG(entry.st_mode)):
+            found.append(name)
+    return found
+
+
+def remove(storage: Storage, left: Iterable[str]) -> None:
+    """Remove what `unnamed` told of. A writer that still wanted one is refused, and may write again."""
+    if isinstance(storage, LocalStorage):
+        for name in left:
+            with suppress(FileNotFoundError):
+                os.unlink(storage.root / name)
+
+
 def set_aside(root: str, name: str, stamp: str) -> bool:
     """Move whatever has a name, be it none that a storage accepts, to the trash."""
-    place = f"{root}/trash/{stamp}/{name}"
+    place = f"{root}/{TRASH}/{stamp}/{name}"
     os.makedirs(os.path.dirname(place), exist_ok=True)
     try:
         os.rename(f"{root}/{name}", place)

@@ -87,8 +87,7 @@ def walk_records(survey: Survey) -> Iterator[Finding]:
     attempts: dict[str, set[int]] = {}
     for name in survey.storage.list("records"):
         place = RECORD_PLACE.fullmatch(name)
-        if place is None:
-            yield Finding(STRAY, name, "it lies where no record would", "move")
+        if place is None:  # a stray
             continue
         attempts.setdefault(name.rpartition("/")[0], set()).add(int(place[3]))
         try:
@@ -130,8 +129,7 @@ def walk_blobs(survey: Survey) -> Iterator[Finding]:
     """What is wrong with blobs, after all who need them are known."""
     seen = set()
     for name in survey.storage.list("blobs"):
-        if not _BLOB.fullmatch(name):
-            yield Finding(STRAY, name, "it lies where no blob would", "move")
+        if not _BLOB.fullmatch(name):  # a stray
             continue
         size = survey.storage.stat(name)
         if size is None:  # set aside meanwhile

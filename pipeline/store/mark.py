@@ -11,20 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from pipeline.errors import FormatMismatch, HeadraceError, ViewIncomplete
-from pipeline.store.repository import Repository
+from pipeline.store import foreign
+from pipeline.store.foreign import TRASH
+from pipeline.store.inspection import STRAY
 from pipeline.store.storage import Storage, missing
-from pipeline.store.strays import foreign
 
-TRASH = "trash"
 BLOBS = "blobs"
 COLLECTED = re.compile(rf"{TRASH}/collected-[^/]+/(.+)")
 """What a collection took, below a folder of its own."""
-_HEX = "[0-9a-f]{64}"
-_NAMES = re.compile(
-    rf"format|blobs/sha256/[0-9a-f]{{2}}/[0-9a-f]{{62}}|records/[^/]+/[0-9a-f]{{2}}/{_HEX}/[1-9][0-9]*"
-    rf"|runs/.+|claims/{_HEX}|cache/.+|{TRASH}/.+"
-    rf"|bundles/{_HEX}/{_HEX}|verdicts/{_HEX}/[1-9][0-9]*|refs/[^/]+/[0-9]{{6,}}"
-)
 _HINT = "nothing was taken. `headrace fsck --heal` finds damage and moves it aside"
 
 
@@ -40,16 +34,22 @@ class View:
         self.storage = storage
         self.trash = list(storage.list(TRASH))
         """All that lies in the trash."""
-        self.collected = {found[1]: name for name in self.trash if (found := COLLECTED.fullmatch(name))}
+        self.collected = {
+            found[1]: name
+            for name in self.trash
+            if (found := COLLECTED.fullmatch(name)) and foreign.NAMES.fullmatch(found[1])
+        }
         """What collections took, and where it is now."""
         self.in_place = {name for name in storage.list("") if not name.startswith(f"{TRASH}/")}
         self._names = sorted(self.in_place | self.collected.keys())
 
     def check(self) -> None:
-        """Raise ViewIncomplete where something lies in the store whose meaning nobody knows."""
+        """Raise ViewIncomplete where something lies in the store whose meaning nobody knows; FormatMismatch
+        where all of it does."""
         try:
-            Repository(self.storage).open()
-            strangers = [*foreign(self.storage), *(n for n in self._names if not _NAMES.fullmatch(n))]
+            foreign.require_format(self.storage)
+            found = foreign.walk(self.storage, sorted(self.in_place))
+            strangers = [each.name for each in found if each.kind == STRAY]
         except FormatMismatch:
             raise
         except OSError as error:
@@ -61,8 +61,6 @@ class View:
                 + ", which no store would: it may hide what is to be kept. Move it elsewhere and collect "
                 f"again; {_HINT}"
             )
-        if "format" not in self.in_place and any(not n.startswith(("cache/", "runs/")) for n in self._names):
-            raise ViewIncomplete(f"{self.storage} holds names and does not say in which format; {_HINT}")
 
     def below(self, folder: str) -> Iterator[str]:
         """The names in a folder, sorted."""
