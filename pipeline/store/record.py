@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pipeline.errors import RecordDamaged
-from pipeline.store.recorded import require_record
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
+from pipeline.values.shape import NULL, Each, natural, number, require
 
 RECORD_FORMAT = 2
 RECORD_PLACE = re.compile(r"records/([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})/([1-9][0-9]*)")
@@ -69,6 +69,26 @@ _FIELDS = {
 }  # fmt: skip
 
 
+_RECIPE = {
+    "task": str, "step": str, "partition": str, "code": Digest, "parameters": Each(str),
+    "inputs": Each({"task": str, "digests": dict}), "file": (NULL, Digest),
+}  # fmt: skip
+_OUTPUT = {"digest": Digest, "blob": Digest, "size_bytes": natural, "codec": str, "rows": (NULL, natural)}
+_ROWS = {"in": (NULL, natural), "out": (NULL, natural), "rejected": natural, "filtered": Each(int)}
+_RECORD = {
+    "recipe": _RECIPE, "outputs": Each(_OUTPUT), "rows": _ROWS, "reason": [str], "environment": Digest,
+    "run": str, "started_at": str, "seconds": number,
+}  # fmt: skip
+
+
+def _require_record(body: dict[str, Any]) -> None:
+    """Raise `ValueError` naming the first field of a record that is not of its kind."""
+    require({name: body[name] for name in _RECORD}, _RECORD, "the record")
+    for name, entry in body["recipe"]["inputs"].items():
+        if not all(digest is None or isinstance(digest, str) for digest in entry["digests"].values()):
+            raise ValueError(f"the record.recipe.inputs[{name!r:.50}] holds what is no digest")
+
+
 def parse_record(name: str, data: bytes) -> Record:
     """The record of these bytes under a name; RecordDamaged where they are none of that place."""
     place = RECORD_PLACE.fullmatch(name)
@@ -91,7 +111,7 @@ def record_of(body: Any, key: Digest, attempt: int, name: str) -> Record:
             raise ValueError("its fields are not those of a record")
         if (body["format"], body["key"], body["attempt"]) != (RECORD_FORMAT, key, attempt):
             raise ValueError("it names another format, key or attempt than its place does")
-        require_record(body)
+        _require_record(body)
         if "value" not in body["outputs"]:
             raise ValueError("it has no value")
         if body["seal"] != _seal({name: part for name, part in body.items() if name != "seal"}):
