@@ -17,7 +17,7 @@ from pipeline.store.local import LocalStorage
 from pipeline.store.record import Record
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
-from pipeline.values.digest import Digest, digest_bytes
+from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
 from tests.sales import DATES, MODEL, land
 from tests.torture.damage import _write as overwrite
 from tests.world import Ask, World
@@ -341,6 +341,18 @@ def test_a_folder_that_is_no_store_is_left_alone(told: Any, tmp_path: Path) -> N
 
     assert "holds 'keys' and no file `format`" in last
     assert sorted(os.listdir(tmp_path / "data")) == ["keys", "landing", "luigi.cfg"]
+
+
+@pytest.mark.parametrize("wrong", [{"key": "x"}, {"task": "../../x"}])
+def test_a_ledger_that_names_no_record_is_as_good_as_none(shop: World, ask: Ask, wrong: Any) -> None:
+    for name in list(shop.storage.list("runs")):
+        if "/stages/" in name:
+            stage = parse_json(shop.storage.read(name))
+            told = [{**build, **wrong} for build in stage["builds"]]
+            shop.storage.replace(name, canonical_json({**stage, "builds": told}))
+
+    assert ask("fsck").count("\n  sound\n") == 2
+    assert "nothing was built yet" in ask("doctor")
 
 
 def test_a_store_is_collected_once_fsck_moved_aside_what_stood_in_the_way(

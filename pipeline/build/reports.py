@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.build.outcome import WORDS
+from pipeline.store.storage import is_name
+from pipeline.values.digest import Digest
 from pipeline.values.partition import moment_of
 from pipeline.values.shape import NULL, Each, fits, natural, number, require
 
 _ERROR = {"cause": str, "expected": bool, "traceback": str}
 _FAILURE = {"task": str, "step": str, "partition": str, "missing": bool, **_ERROR}
+
+
+def _family(text: Any) -> None:
+    """What names a task, and so a folder of records."""
+    require(text, str)
+    if "/" in text or not is_name(text):
+        raise ValueError(f"found {text!r:.50}, expected a task")
+
+
 _BUILD = {
-    "task": str, "step": str, "partition": str, "parameters": Each(str), "reason": [str], "seconds": number,
-    "rows": dict, "key": str,
+    "task": _family, "step": str, "partition": str, "parameters": Each(str), "reason": [str],
+    "seconds": number, "rows": dict, "key": Digest,
 }  # fmt: skip
 
 
