@@ -13,7 +13,8 @@ from pipeline.build import ledger
 from pipeline.build.action import action_label
 from pipeline.release.reader import Reader
 from pipeline.store.remote import open_storage
-from pipeline.store.repository import Repository
+from pipeline.store.repository import Repository, blob_name
+from pipeline.values.digest import Digest
 from tests import console, factory, sales, seaweed
 from tests.mill import ROOT, Checkout, Project
 from tests.world import World
@@ -134,6 +135,35 @@ def test_the_commands_answer_from_the_bucket(shop: Shed) -> None:
     assert f"2 runs in {shop.address}" in shop.ask("log")
     assert "input changed" in shop.ask("log", shop.newest(), "--json")
     assert "6 equal" in shop.ask("verify", *asked)
+
+
+def test_a_bucket_is_inspected_healed_and_collected(shop: Shed) -> None:
+    asked = ("fsck", "--module", "shop.tasks")
+    shop.luigi(*MODEL)
+    sales.land(shop.world, "2013-05-02", 99)
+    shop.luigi(*MODEL)
+    assert shop.ask(*asked, "--full").count("\n  sound\n") == 2
+    storage = open_storage(shop.address)
+    [record] = [r for r in Repository(storage).records("Clean") if r.recipe["partition"] == "2013-05-03"]
+    blob = blob_name(Digest(record.outputs["value"]["blob"]))
+    storage.replace(blob, bytes(len(storage.read(blob))))
+    storage.replace("else/where", b"")
+
+    assert "holds 'else/where'" in shop.ask("gc", expect=35)
+    said = shop.ask(*asked, "--full", "--heal", expect=36)
+    assert "damages   Clean 2013-05-03" in said
+    assert said.count("stray  ") == 1
+    assert "Clean 2013-05-03" in [
+        shop.luigi("shop.tasks", "Clean", "--dates", sales.DATES),
+        *shop.built(),
+    ]
+    rules = ("--keep-days", "0", "--grace-days", "0", "--trash-days", "0")
+    assert "deleted for good" in shop.ask("gc", *rules, "--execute")
+
+    assert shop.ask(*asked, "--full").count("\n  sound\n") == 2
+    assert list(storage.list("trash")) == []
+    assert "nothing to do" in shop.luigi(*MODEL)
+    assert "server: it answers" in shop.ask("doctor")
 
 
 def test_what_can_not_be_used_ends_a_run_with_35(shop: Shed, monkeypatch: pytest.MonkeyPatch) -> None:
