@@ -55,6 +55,18 @@ class StoreUnwritable(StoreError):
     """The store can't be written: read-only, no permission, no space."""
 
 
+class StoreUnreachable(StoreError):
+    """The server of a store gives no usable answer."""
+
+
+class StoreForbidden(StoreError):
+    """The server of a store lets these credentials, or none, read nothing."""
+
+
+class BucketMissing(StoreError):
+    """There is no bucket of the name that a store's address gives."""
+
+
 class RecordDamaged(StoreError):
     """A record does not read as the canonical JSON that was written."""
 

@@ -141,8 +141,8 @@ def days(task: str, *numbers: int) -> set[str]:
     return {f"{task} 2013-05-0{number}" for number in numbers}
 
 
-def open_shop(world: World) -> World:
-    """Six days of sales, built once."""
+def write_shop(world: World) -> None:
+    """Six days of sales, and the code."""
     world.code("shop.tasks", SALES)
     world.code("shop.cleaning", CLEANING)
     world.code("shop.rules", RULES)
@@ -150,5 +150,10 @@ def open_shop(world: World) -> World:
     for n, day in enumerate(MAY):
         land(world, day, 10 + n)
     world.rows("shops/2013-05-01.csv", [{"shop": "a", "town": "x"}])
+
+
+def open_shop(world: World) -> World:
+    """Six days of sales, built once."""
+    write_shop(world)
     assert "Model all" in world.built(MODEL, dates=DATES)
     return world

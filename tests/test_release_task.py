@@ -323,6 +323,7 @@ def test_who_does_not_look_for_files_finds_nothing_to_do(
     assert plant.run(SHIP).summary["effects"] == {}
 
 
+@pytest.mark.thorough
 def test_what_damage_alone_spoke_against_is_judged_again(plant: World) -> None:
     found = registry(plant).verdict(bundle(plant))
     assert found

@@ -1,4 +1,4 @@
-"""Both storages keep the contract, and the local one survives faults and power cuts."""
+"""The storages of this process keep the contract, and the local one survives faults and power cuts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pipeline.errors import StoreUnwritable
 from pipeline.store import local
 from pipeline.store.local import LocalStorage
 from pipeline.store.storage import MemoryStorage, Storage
+from tests.faults import Disturbed
 from tests.storage_suite import StorageSuite, assert_one_winner_each, race
 
 FEW = {"records/T/ab/key/1": b"one record"}
@@ -30,6 +31,14 @@ class TestMemoryStorage(StorageSuite):
     @pytest.fixture
     def storage(self) -> Storage:
         return MemoryStorage()
+
+
+class TestDisturbedStorage(StorageSuite):
+    """What injects faults adds nothing of its own where it injects none."""
+
+    @pytest.fixture
+    def storage(self) -> Storage:
+        return Disturbed(MemoryStorage(), at=1_000_000, happen=lambda: None)
 
 
 class TestLocalStorage(StorageSuite):

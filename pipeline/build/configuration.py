@@ -15,6 +15,8 @@ from luigi.configuration import get_config
 
 from pipeline.build import messages
 from pipeline.errors import ConfigurationError
+from pipeline.store.remote import open_storage
+from pipeline.store.storage import Storage
 
 LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "core": {
@@ -78,6 +80,11 @@ def _require_named_file() -> None:
 def setting(name: str, default: str) -> str:
     """An option of the `[headrace]` section."""
     return str(get_config().get(SECTION, name, default))
+
+
+def storage(name: str, default: str) -> Storage:
+    """A store of the `[headrace]` section: at `s3://bucket/prefix`, or in a folder."""
+    return open_storage(setting(name, default))
 
 
 def folder(name: str, default: str) -> Path:

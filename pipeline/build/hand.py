@@ -1,26 +1,19 @@
-"""A process that builds, as the run sees it: what it is given, what it answers, how it ended.
-
-It is begun as a program of its own. `multiprocessing` would import the user's main module once more, of which
-nobody promised that this begins no second run; and its processes outlive a run that is killed.
-"""
+"""A process that builds, as the run sees it: what it is given, what it answers, how it ended."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Self
 
-from pipeline.build.interruption import SIGNALS
+from pipeline.build import maker
 from pipeline.build.maker import READY, Unfit
 from pipeline.build.making import Order, Result
+from pipeline.child import begin
 
-_BEGIN = "import sys; line, *sys.path = sys.argv[1:]; from pipeline.build.maker import main; main(int(line))"
 _ENDS_S = 5.0
 """A process that has closed its line is over after so long, or is ended."""
 
@@ -39,14 +32,7 @@ class Hand:
     @classmethod
     def begin(cls, greeting: bytes) -> Self:
         """Begin a process. All that it is told goes through its line, where nobody else reads it."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs, _held():
-            process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN, str(theirs.fileno()), *sys.path],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-            hand = cls(process, Connection(ours.detach()))
+        hand = cls(*begin(maker.__name__))
         hand._send(greeting)
         return hand
 
@@ -86,13 +72,3 @@ class Hand:
             self.process.kill()
             code = self.process.wait()
         return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-
-
-@contextlib.contextmanager
-def _held() -> Iterator[None]:
-    """Keep signals back: a process that is begun meanwhile has time to say that they are not for it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from pipeline.build import configuration, failure, interruption
 from pipeline.build import session as sessions
 from pipeline.build.making import Failed, Result, produce
 from pipeline.errors import HeadraceError, TaskError
-from pipeline.store.local import LocalStorage
+from pipeline.store.remote import open_storage
 
 Settings = Mapping[str, Mapping[str, Any]]
 READY = b"ready"
@@ -31,7 +30,7 @@ READY = b"ready"
 class Greeting(NamedTuple):
     """What a process is told first: the run's store, its name, its configuration, how much it says."""
 
-    root: str
+    store: str
     run_id: str
     settings: Settings
     level: int
@@ -75,7 +74,7 @@ def _begin(told: Greeting) -> None:
     config.set(configuration.SECTION, "processes", "1")
     ledger.log.setLevel(told.level)
     ledger.say_where_it_goes()
-    session = sessions.Session(LocalStorage(Path(told.root)))
+    session = sessions.Session(open_storage(told.store))
     session.run_id = told.run_id
     sessions.use(session)
 

@@ -24,7 +24,7 @@ from pipeline.build.maker import Greeting, Settings, Unfit
 from pipeline.build.making import Failed, Order, Result, in_process, produce
 from pipeline.clock import stopwatch
 from pipeline.errors import ConfigurationError, WorkerDied
-from pipeline.store.local import LocalStorage
+from pipeline.store.remote import is_anywhere
 
 if TYPE_CHECKING:
     from pipeline.build.session import Session
@@ -45,7 +45,7 @@ def makers(session: Session) -> Makers:
     """Who makes the builds of this process."""
     asked = configuration.setting("processes", AUTO)
     count = spare(_cores(), session.workers or core().workers) if asked == AUTO else _count(asked)
-    if count < 2 or not isinstance(session.storage, LocalStorage):
+    if count < 2 or not is_anywhere(session.storage):
         return Makers(None)
     return Makers(Pool(session, count), is_asked=asked != AUTO)
 
@@ -243,9 +243,7 @@ class Pool:
             hand.end()
 
     def _greeting(self) -> bytes:
-        storage = self._session.storage
-        assert isinstance(storage, LocalStorage)
-        told = Greeting(str(storage.root), self._session.run_id, settings(), log.getEffectiveLevel())
+        told = Greeting(str(self._session.storage), self._session.run_id, settings(), log.getEffectiveLevel())
         return bytes(ForkingPickler.dumps(told))
 
 

@@ -21,7 +21,6 @@ from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.unloaded import Unloaded
 from pipeline.errors import TaskError
-from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
@@ -212,8 +211,7 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
-        root = configuration.folder("store", ".headrace")
-        _current = Session(LocalStorage(root))
+        _current = Session(configuration.storage("store", ".headrace"))
     return _current
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pipeline.build import configuration
 from pipeline.build import session as sessions
 from pipeline.errors import ConfigurationError
-from pipeline.store.local import LocalStorage
+from pipeline.store.storage import Storage
 
 if TYPE_CHECKING:
     from pipeline.release.aliases import Aliases
     from pipeline.release.registry import Registry
 
 
-def online() -> LocalStorage:
+def online() -> Storage:
     """The online store."""
-    return LocalStorage(configuration.folder("online", ".headrace-online"))
+    return configuration.storage("online", ".headrace-online")
 
 
 def aliases() -> Aliases:

@@ -8,7 +8,6 @@ the store.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
@@ -23,6 +22,7 @@ from pipeline.release import served, signed
 from pipeline.release.aliases import Aliases, Generation, check_alias, place_of
 from pipeline.release.signing import Signature, Trust
 from pipeline.store.local import LocalStorage
+from pipeline.store.remote import open_storage, own_folder
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import Bundle
 from pipeline.values.digest import canonical_json, parse_json
@@ -55,10 +55,10 @@ class _Serving:
 class Reader:
     """The model behind an alias of an online store.
 
-    `store` is the store's folder, or a `Storage`. `trust` is the file of trusted public keys (default: what
-    `HEADRACE_TRUST` names). `home` is a folder of this service's own, where the last good model is kept
-    (default: below `~/.cache/headrace`); processes and readers may share it. With `poll_s`, a thread looks
-    for a new generation that often.
+    `store` is the store's folder, its `s3://bucket/prefix`, or a `Storage`. `trust` is the file of trusted
+    public keys (default: what `HEADRACE_TRUST` names). `home` is a folder of this service's own, where the
+    last good model is kept (default: below `~/.cache/headrace`); processes and readers may share it. With
+    `poll_s`, a thread looks for a new generation that often.
 
     Use it as a context manager, or `close` it, to end that thread.
 
@@ -78,7 +78,7 @@ class Reader:
         importing = threading.Thread(target=_import_libraries, name=f"reader {alias} imports")
         importing.start()
         importing.join()
-        storage = LocalStorage(Path(store)) if isinstance(store, str | Path) else store
+        storage = open_storage(str(store)) if isinstance(store, str | Path) else store
         known = trust if isinstance(trust, Trust) else Trust.load(_trusted(trust))
         self.alias = alias
         self.trouble: str | None = None
@@ -280,9 +280,8 @@ def _home(storage: Storage, alias: str, home: str | Path | None) -> Path:
     check_alias(alias)
     if home is not None:
         return Path(home) / alias
-    name = hashlib.sha256(f"{storage} {alias}".encode()).hexdigest()[:16]
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace" / name
+        return own_folder(f"{storage} {alias}")
     except RuntimeError:
         raise ConfigurationError(
             "there is no home folder to keep the last good model in: give a folder as `home`"

@@ -168,9 +168,9 @@ class Release(Task):
 
     def _lost(self, online: Storage, bundle: Digest) -> dict[Digest, list[str]]:
         """What is lost of the bundle, once it was published, and of the one that serves."""
-        known = [bundle] if glance.verdict_name(online, bundle) else []
-        serving = glance.serving(online, self.alias)
-        found = {each: glance.losses(online, each) for each in (*known, *([serving] if serving else []))}
+        published = bundle if glance.verdict_name(online, bundle) else None
+        both = dict.fromkeys((published, glance.serving(online, self.alias)))  # mostly the same one
+        found = {each: glance.losses(online, each) for each in both if each is not None}
         return {each: lost for each, lost in found.items() if lost}
 
     def _mend(self, session: Session, registry: Registry, bundle: Digest) -> None:

@@ -24,7 +24,7 @@ from pipeline.release import budget, compatible, golden, served, signed
 from pipeline.release.budget import Budget
 from pipeline.release.served import Served
 from pipeline.release.signing import Trust
-from pipeline.store.local import LocalStorage
+from pipeline.store.remote import open_storage
 from pipeline.store.storage import Storage
 from pipeline.values.check import Check, Outcome, Status
 from pipeline.values.digest import Digest, canonical_json, parse_json
@@ -61,7 +61,7 @@ class _Stop(Exception):
 
 def find(request: Request, holdout: pa.Table) -> Iterator[Outcome]:
     """Try the candidate, and give a finding after the other, up to the first that ends all trying."""
-    storage, trust = LocalStorage(Path(request.store)), Trust.load(Path(request.trust))
+    storage, trust = open_storage(request.store), Trust.load(Path(request.trust))
     try:
         bundle = _taken(storage, request.candidate, trust)
         yield _passed("signature", "a trusted key signed it, and every file is as its manifest says")
