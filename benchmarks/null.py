@@ -89,6 +89,7 @@ NULL = (
 )
 BEYOND = (
     Scenario("days like their neighbours", 91, alike, like_neighbours),
+    Scenario("days like their neighbours, the fewest", MIN_DAYS, alike, like_neighbours),
     Scenario("lopsided days", 91, alike, lopsided),
     Scenario("lopsided days, the fewest", MIN_DAYS, alike, lopsided),
 )

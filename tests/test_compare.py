@@ -225,6 +225,36 @@ def test_a_level_shared_among_many_asks_for_more() -> None:
     assert (wide.low or 0) < (narrow.low or 0) < (narrow.high or 0) < (wide.high or 0)
 
 
+def like_neighbours(draw: Any, correlation: float) -> Comparison:
+    """Equal models, and days that are like the ones before."""
+    effects = draw.normal(0, WEATHER, DAYS)
+    for day in range(1, DAYS):
+        effects[day] = correlation * effects[day - 1] + math.sqrt(1 - correlation**2) * effects[day]
+    sizes = np.full(DAYS, ROWS)
+    return compare(of_losses(10 * sizes, sizes), of_losses(10 * sizes - sizes * effects, sizes))
+
+
+def told_apart(correlation: float) -> float:
+    draw = np.random.Generator(np.random.PCG64(3))
+    return sum(like_neighbours(draw, correlation).verdict == "better" for _ in range(RUNS)) / RUNS
+
+
+def test_days_like_their_neighbours_seldom_tell_equal_models_apart() -> None:
+    assert told_apart(0.3) <= most(LEVEL / 2)
+
+
+def test_days_taken_for_independent_would_promote_falsely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "likeness", lambda moved: 0.0)
+
+    assert told_apart(0.3) > most(LEVEL / 2)
+
+
+def test_days_that_take_back_what_the_one_before_gave_count_as_independent() -> None:
+    assert comparing.likeness([1.0, -1.0, 1.0, -1.0]) == 0
+    assert comparing.likeness([1.0, 1.0, -1.0, -1.0]) == pytest.approx(0.25)
+    assert comparing.likeness([0.0, 0.0]) == 0
+
+
 def test_the_standard_error_is_that_of_a_ratio_of_totals() -> None:
     """Of days of equal size, that of the mean over days."""
     totals = [3.0, -1.0, 4.0, 1.5]

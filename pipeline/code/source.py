@@ -11,6 +11,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,22 +108,29 @@ def _place(path: str | None, search: Sequence[str]) -> Place:
 
 
 def _read(name: str, place: Place) -> Module:
-    module = Module(name, place.path, is_package=bool(place.search))
+    is_package = bool(place.search)
     if place.path is None:  # a namespace package: a directory and nothing else
-        return module
+        return Module(name, None, is_package)
     try:
         with open(place.path, "rb") as file:
-            module.signature = of_status(os.fstat(file.fileno()))  # before reading: see is_racy
+            signature = of_status(os.fstat(file.fileno()))  # before reading: see is_racy
             source = file.read()
     except OSError as error:
         raise TaskError(
             f"{place.path}: module {name} can't be read ({error.strerror}), but a task reaches it, "
             "so that its source is part of the task's code identity. Make it readable."
         ) from error
-    if not place.path.endswith(".py"):
+    return replace(_module(name, place.path, is_package, source), signature=signature)
+
+
+@lru_cache(maxsize=512)
+def _module(name: str, path: str, is_package: bool, source: bytes) -> Module:
+    """What a source holds. A program that runs again, such as a notebook, parses what was edited alone."""
+    module = Module(name, path, is_package)
+    if not path.endswith(".py"):
         module.opaque = hashlib.sha256(source).hexdigest()
         return module
-    tree = _parsed(place.path, source)
+    tree = _parsed(path, source)
     module.meaning = syntax.digest(tree.body)
     module.fill(tree)
     if name == FRAMEWORK:

@@ -3,8 +3,7 @@
 Losses are compared in pairs and by day, since the rows of a day share its weather: the mean difference a row
 is a ratio of two totals over days, with its jackknife standard error (Efron and Tibshirani, An Introduction
 to the Bootstrap, 1993, section 11.2; for clusters Cameron and Miller, 2015, section VI.B) and Student's t
-with one degree of freedom less than days. Days count as independent of each other: where neighbouring days
-are alike, the interval is too narrow.
+with one degree of freedom less than days. Where neighbouring days are alike, fewer of them count.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 from pipeline.errors import DataError
@@ -22,7 +22,7 @@ from pipeline.model.scores import Scores
 
 Verdict = Literal["better", "worse", "no difference", "not enough data"]
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raise it when the same scores compare otherwise; it enters the keys."""
 STANDS_ON = ("pipeline.model.estimate", "scipy")
 """What its answers depend on besides, ours and others'; each enters the keys."""
@@ -101,8 +101,21 @@ def ratio_and_error(totals: list[float], rows: list[int]) -> tuple[float, float]
     """The mean a row, and its standard error, of totals by day: how the mean moves when a day is left out."""
     days, count = len(rows), sum(rows)
     mean = math.fsum(totals) / count
-    moved = ((total - mean * n) / (count - n) for total, n in zip(totals, rows, strict=True))
-    return mean, math.sqrt((days - 1) / days * math.fsum(each * each for each in moved))
+    moved = [(total - mean * n) / (count - n) for total, n in zip(totals, rows, strict=True)]
+    alike = likeness(moved)
+    squares = math.fsum(each * each for each in moved)
+    return mean, math.sqrt((days - 1) / days * squares * (1 + alike) / (1 - alike))
+
+
+def likeness(moved: list[float]) -> float:
+    """How alike neighbouring days are: their autocorrelation.
+
+    Of `n` days that are as alike as `r`, `n (1 - r) / (1 + r)` count as independent (Bayley and Hammersley,
+    1946). Where a day takes back what the one before gave, more would: that is not taken for granted.
+    """
+    squares = math.fsum(each * each for each in moved)
+    alike = math.fsum(one * other for one, other in pairwise(moved))
+    return max(alike / squares, 0.0) if squares else 0.0
 
 
 def quantile(share: float, freedom: int) -> float:
