@@ -7,6 +7,7 @@ Whoever decides what may go must know of it.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -14,10 +15,14 @@ from contextlib import suppress
 from pipeline.store.local import LocalStorage
 from pipeline.store.storage import TEMPORARIES, Storage, is_name
 
+_SET_ASIDE = re.compile(r"trash/(?!collected-)[^/]+")
+"""What was moved away as damage: nothing of it is put back, so it can hide nothing that is to be kept."""
+
 
 def foreign(storage: Storage) -> Iterator[str]:
     """The paths in a store, below its folder, that are neither folders nor regular files under a name.
 
+    Damage that was moved to the trash is left out: it may be a link or anything else, and stays there.
     OSError where a folder can't be read.
     """
     if isinstance(storage, LocalStorage):
@@ -48,7 +53,7 @@ def _foreign(root: str, beginning: str) -> Iterator[str]:
     with suppress(FileNotFoundError), os.scandir(f"{root}/{beginning}") as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             name = f"{beginning}{entry.name}"
-            if name == TEMPORARIES:
+            if name == TEMPORARIES or _SET_ASIDE.fullmatch(name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _foreign(root, f"{name}/")
