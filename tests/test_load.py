@@ -221,3 +221,11 @@ def test_a_wrong_declaration_says_what_to_write(shop: World, old: str, new: str,
 
     with pytest.raises(TaskError, match=says):
         shop.load("shop.tasks.Features", dates="2013-05-03")
+
+
+def test_a_task_that_declares_no_days_says_how_they_are_declared(shop: World) -> None:
+    shop.edit("shop.tasks", "class Model(Task):\n", "class Model(Task):\n    train = DatesParameter()\n")
+    shop.edit("shop.tasks", "    dates = DatesParameter()\n", "")
+
+    with pytest.raises(TaskError, match=r"write `dates = pipeline\.DatesParameter\(\)`"):
+        shop.load("shop.tasks.Model", train="2013-05-03")
