@@ -199,6 +199,16 @@ def test_a_record_that_nobody_read_is_told_of_by_the_run_that_wrote_it(shop: Wor
     assert "sound; 3 notes" in said  # nobody names its blobs
 
 
+def test_after_healing_a_run_misses_records_of_which_only_notes_tell(shop: World, ask: Ask) -> None:
+    shop.built(MODEL, dates=DATES)
+    shop.storage.delete([*shop.storage.list("records"), *shop.storage.list("runs")])
+    assert not shop.built(MODEL, dates=DATES)  # what was remembered says that all is there
+
+    ask("fsck", "--heal")
+
+    assert shop.built(MODEL, dates=DATES)
+
+
 @pytest.mark.thorough
 def test_a_gap_in_the_attempts_of_an_action_is_damage(shop: World, told: Any) -> None:
     record = record_of(shop, "Clean", "2013-05-04")

@@ -62,7 +62,7 @@ def inspect(storage: Storage, is_read: Callable[[str], bool], stamp: str = "") -
     meanings = [remedies.of(finding) for finding in findings]
     mended = [bool(stamp) and mending.mend(survey, finding, stamp) for finding in findings]
     found = Inspected(survey, findings, meanings, mended, remedies.in_order(meanings))
-    if stamp and found.damage:
+    if stamp and findings:  # of a record that is gone a note may tell, or a blob that nothing names
         mending.forget_stages(storage)
     return found
 
