@@ -16,6 +16,7 @@ from pipeline.build.outcome import Outcome, State
 from pipeline.build.plan import make_plan
 from pipeline.build.session import Session
 from pipeline.build.tree import Tree
+from pipeline.build.upstream import upstream_first
 from pipeline.errors import ConfigurationError, MissingData, TaskError
 from tests.sales import DATES, MODEL, land
 from tests.world import World
@@ -228,4 +229,4 @@ def test_a_task_that_declares_no_days_says_how_they_are_declared(shop: World) ->
     shop.edit("shop.tasks", "    dates = DatesParameter()\n", "")
 
     with pytest.raises(TaskError, match=r"write `dates = pipeline\.DatesParameter\(\)`"):
-        shop.load("shop.tasks.Model", train="2013-05-03")
+        list(upstream_first(shop.task("shop.tasks.Model", train="2013-05-03")))

@@ -185,15 +185,7 @@ class Stage(luigi.Task):
     @cached_property
     def inputs(self) -> dict[str, Input]:
         """The inputs as `requires` names them, each asked for over the days that its window needs."""
-        try:
-            found = self.requires()
-        except AttributeError as error:
-            if error.obj is not self or error.name != "dates":
-                raise
-            raise TaskError(
-                f"{type(self).__qualname__}.requires asks for self.dates, and it has none: a Task has the "
-                f"parameters that it declares; write `dates = pipeline.DatesParameter()` in it"
-            ) from error
+        found = self.requires()
         if not isinstance(found, Mapping):
             raise TaskError(
                 f"{type(self).__qualname__}.requires returned {type(found).__name__}; "
