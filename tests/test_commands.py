@@ -272,6 +272,7 @@ def test_log_lists_runs_and_tells_one(shop: World, ask: Ask) -> None:
         (["plan", "Model", "--dates", "2013-99"], 40, "is not an interval"),
         (["show", "abcdef123456"], 40, "no record's key, digest or blob begins with"),
         (["log", "xyz"], 40, "names 0 runs"),
+        (["log", "--days", "1"], 40, "found --days 1, expected one run"),
     ],
 )
 def test_a_wrong_question_gets_a_plain_answer(ask: Ask, words: list[str], code: int, says: str) -> None:

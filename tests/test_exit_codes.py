@@ -107,6 +107,22 @@ def test_nothing_landed_at_all_is_missing_data(shop: Project) -> None:
     assert "nothing has landed as" in slumps(shop, expect=20)
 
 
+def test_a_parameter_that_does_not_parse_is_named_without_a_traceback(shop: Project) -> None:
+    said = slumps(shop, "--share", "half", expect=40)
+    assert said.splitlines()[-1] == "ConfigurationError: --share: could not convert string to float: 'half'"
+    assert "Traceback" not in said
+
+    config = shop.folder / "luigi.cfg"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("[Slumps]", "[Slumps]\nshare = half"), encoding="utf-8")
+    said = slumps(shop, expect=40)
+    assert (
+        said.splitlines()[-1]
+        == "ConfigurationError: [Slumps] share: could not convert string to float: 'half'"
+    )
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -187,16 +187,35 @@ def test_a_record_that_is_gone_is_missed_by_those_that_read_it(shop: World, told
     assert "no record tells of Clean 2013-05-04, and others were made from it" in said
 
 
+def test_a_record_that_nobody_read_and_the_last_run_used_is_lost(shop: World, told: Any) -> None:
+    shop.storage.delete(names := list(shop.storage.list("records/Model")))
+
+    said, _ = told()
+
+    assert f"lost record       {names[0]}" in said
+
+
 @pytest.mark.thorough
-def test_a_record_that_nobody_read_is_told_of_by_the_run_that_wrote_it(shop: World, ask: Ask) -> None:
+def test_a_record_that_nobody_uses_is_told_of_by_the_run_that_wrote_it(shop: World, ask: Ask) -> None:
     """No damage: all that is there is whole. A collected record looks the same."""
     shop.storage.delete(list(shop.storage.list("records/Model")))
+    shop.storage.delete([name for name in shop.storage.list("runs") if "/settled/" in name])
 
     said = ask("fsck")
 
     assert "absent record     records/Model/" in said
     assert "heals     python -m luigi --module shop.tasks Model --dates 2013-05-01-2013-05-07" in said
     assert "sound; 3 notes" in said  # nobody names its blobs
+
+
+def test_after_healing_a_run_misses_records_of_which_only_notes_tell(shop: World, ask: Ask) -> None:
+    shop.built(MODEL, dates=DATES)
+    shop.storage.delete([*shop.storage.list("records"), *shop.storage.list("runs")])
+    assert not shop.built(MODEL, dates=DATES)  # what was remembered says that all is there
+
+    ask("fsck", "--heal")
+
+    assert shop.built(MODEL, dates=DATES)
 
 
 @pytest.mark.thorough

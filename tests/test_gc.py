@@ -12,10 +12,11 @@ import pytest
 
 from pipeline.commands import gc
 from pipeline.errors import ConfigurationError, FormatMismatch, StoreUnwritable, ViewIncomplete
-from pipeline.release import configured, signed
+from pipeline.release import configured, inspection, signed
 from pipeline.release.garbage import Rules, collections
 from pipeline.store.collection import Patience
 from pipeline.store.disk import write_new
+from pipeline.store.inspection import ABSENT_BUNDLE, Survey
 from pipeline.store.local import LocalStorage
 from pipeline.store.mark import View
 from pipeline.store.repository import Repository, blob_name
@@ -173,6 +174,29 @@ def test_a_bundle_under_an_alias_of_its_own_is_pinned() -> None:
     collected(online, clock)
 
     assert [_is_whole(online, number) for number in range(4)] == [True, False, True, True]
+
+
+def test_what_was_collected_is_no_damage_and_what_serves_is() -> None:
+    online, clock = MemoryStorage(), FakeClock()
+    for number in range(4):
+        _promoted(online, clock, number)
+        clock.advance(days=50)
+    handed = registry(online, clock)
+    held = bundle(4)
+    handed.publish(held)
+    handed.keep_verdict(held.digest, verdict(held, handed.now()))
+    clock.advance(days=50)
+    collected(online, clock)
+
+    def found() -> set[tuple[str, str]]:
+        walked = inspection.walk(Survey(online, lambda name: False), handed.trust)
+        return {(each.kind, each.name.split("/")[1]) for each in walked}
+
+    gone = {(ABSENT_BUNDLE, bundle(number).digest.hex) for number in (0, 1, 4)}
+    assert found() == gone
+
+    online.delete([*online.list("bundles")])
+    assert found() == gone | {(inspection.LOST_BUNDLE, bundle(number).digest.hex) for number in (2, 3)}
 
 
 def _promoted(online: Storage, clock: FakeClock, number: int) -> None:
@@ -383,6 +407,17 @@ def test_what_is_no_file_of_a_store_may_hide_something(tmp_path: Path, what: str
 
     with pytest.raises(ViewIncomplete, match="records/Step/"):
         store.collected()
+
+
+@pytest.mark.parametrize("folder", ["fsck-1", "collected-1"])
+def test_what_was_set_aside_as_damage_hides_nothing(tmp_path: Path, folder: str) -> None:
+    store = Store(LocalStorage(tmp_path / "store"))
+    store.made("1")
+    place = tmp_path / "store" / "trash" / folder / "records"
+    place.mkdir(parents=True)
+    (place / "link").symlink_to("nowhere")
+
+    store.collected()
 
 
 def test_another_format_is_refused(store: Store) -> None:

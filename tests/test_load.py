@@ -16,6 +16,7 @@ from pipeline.build.outcome import Outcome, State
 from pipeline.build.plan import make_plan
 from pipeline.build.session import Session
 from pipeline.build.tree import Tree
+from pipeline.build.upstream import upstream_first
 from pipeline.errors import ConfigurationError, MissingData, TaskError
 from tests.sales import DATES, MODEL, land
 from tests.world import World
@@ -221,3 +222,11 @@ def test_a_wrong_declaration_says_what_to_write(shop: World, old: str, new: str,
 
     with pytest.raises(TaskError, match=says):
         shop.load("shop.tasks.Features", dates="2013-05-03")
+
+
+def test_a_task_that_declares_no_days_says_how_they_are_declared(shop: World) -> None:
+    shop.edit("shop.tasks", "class Model(Task):\n", "class Model(Task):\n    train = DatesParameter()\n")
+    shop.edit("shop.tasks", "    dates = DatesParameter()\n", "")
+
+    with pytest.raises(TaskError, match=r"write `dates = pipeline\.DatesParameter\(\)`"):
+        list(upstream_first(shop.task("shop.tasks.Model", train="2013-05-03")))

@@ -108,3 +108,7 @@ def test_there_may_be_nothing_to_roll_back_to(registry: Registry) -> None:
         ):
             registry.rollback(ALIAS, "why", to)
     assert registry.history(ALIAS) == [one]
+    with pytest.raises(
+        ConfigurationError, match=f"there is nothing to roll back; the aliases there: {ALIAS}"
+    ):
+        registry.rollback("smal", "why")

@@ -38,7 +38,10 @@ def newest() -> datetime.date:
     files = Files(pattern)
     found = _newest(files)
     if found is None:
-        raise MissingData(f"nothing has landed as {files}; `landed` has no meaning yet")
+        raise MissingData(
+            f"nothing has landed as {files}; `landed` has no meaning yet: drop a file there, or "
+            f"correct [headrace] landing and landed"
+        )
     return found
 
 

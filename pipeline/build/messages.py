@@ -10,10 +10,11 @@ import configparser
 import logging
 import re
 import sys
-from traceback import format_exception
+from traceback import format_exception, walk_tb
 from types import TracebackType
 from typing import NoReturn
 
+from luigi.cmdline_parser import CmdlineParser
 from luigi.configuration import get_config
 from luigi.parameter import MissingParameterException, ParameterException
 from luigi.rpc import RPCError
@@ -39,6 +40,9 @@ _UNANSWERED = "Failed connecting to remote scheduler %r"
 _MODULE = f"\n{HeadraceError.__module__}."
 _NO_TASK = re.compile(r"No task (.+?)\. (?:Did you mean|Candidates are)")
 _ARGUMENTS = re.compile(r"\[args=.*, kwargs=.*\]:")
+_DEFAULT = re.compile(
+    r"(\w+)\[args=.*, kwargs=.*\]: Error when parsing the default value of '(.+)'", re.DOTALL
+)
 _SHOWN = 20
 
 _ended_by: BaseException | None = None
@@ -121,9 +125,22 @@ def meaning(error: BaseException | None) -> HeadraceError | None:
         return SchedulerUnreachable(
             f"{error} ({error.__context__}): start `luigid` there, or set [core] local_scheduler = true"
         )
+    told = _of_a_parameter(error)
     while error is not None and not isinstance(error, HeadraceError):
         error = error.__cause__
-    return error
+    return error or (ConfigurationError(told) if told else None)
+
+
+def _of_a_parameter(error: BaseException | None) -> str:
+    """What to say where a parameter's text does not parse, by the configuration or the command line."""
+    if not isinstance(error, ValueError):
+        return ""
+    if found := _DEFAULT.fullmatch(str(error)):
+        return f"[{found[1]}] {found[2]}: {error.__cause__}"
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code is CmdlineParser._get_task_kwargs.__code__:
+            return f"--{frame.f_locals['param_name'].replace('_', '-')}: {error}"
+    return ""
 
 
 def no_task(error: TaskClassException) -> str:

@@ -42,7 +42,10 @@ class Map(Dated):
 
 
 class Task(Stage):
-    """One value of everything: `build(**inputs)` takes each dated input as a `Dataset`."""
+    """One value of everything: `build(**inputs)` takes each dated input as a `Dataset`.
+
+    It has the parameters that it declares; one of days declares `dates = DatesParameter()`.
+    """
 
     partitioned = False
 

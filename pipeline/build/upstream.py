@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.build.task import Stage
+from pipeline.errors import TaskError
 
 
 def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]:
@@ -13,6 +14,13 @@ def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]
     if task.task_id in seen:
         return
     seen.add(task.task_id)
-    for entry in task.inputs.values():
+    try:
+        inputs = task.inputs
+    except AttributeError as error:
+        if error.obj is not task or error.name != "dates":
+            raise
+        told = "declares no dates: write `dates = pipeline.DatesParameter()` in it"
+        raise TaskError(f"{type(task).__qualname__} {told}") from error
+    for entry in inputs.values():
         yield from upstream_first(entry.task, seen)
     yield task

@@ -15,6 +15,7 @@ from pipeline.build import cache, status
 from pipeline.build.nodes import decode
 from pipeline.build.outcome import Outcome
 from pipeline.build.tree import Node
+from pipeline.store.foreign import NAMES
 from pipeline.store.mark import Item, View
 from pipeline.values.digest import Digest
 
@@ -43,7 +44,7 @@ def usage(view: View, since: datetime.datetime, is_live: IsLive) -> Usage:
     walk = _Walk(view)
     for run in kept:
         walk.run(runs[run].names)
-    claims = list(view.below("claims"))
+    claims = list(filter(NAMES.fullmatch, view.below("claims")))
     keys = {Digest(f"sha256:{name.rpartition('/')[2]}") for name in claims}
     items = [Item("runs", run.names, name in kept, run.began) for name, run in runs.items()]
     items += [Item("claims", (name,), is_live(_json(view, name))) for name in claims]

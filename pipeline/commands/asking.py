@@ -32,7 +32,8 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
     except MissingParameterException as error:
         raise messages.meaning(error) or error from None
     except (ParameterException, ValueError) as error:
-        raise ConfigurationError(f"{' '.join(words)}: {error}") from None
+        meaning = messages.meaning(error) if isinstance(error, ValueError) else None
+        raise meaning or ConfigurationError(f"{' '.join(words)}: {error}") from None
     if not isinstance(task, Stage):
         raise TaskError(f"{task} is a plain Luigi task: headrace knows what derives from its patterns")
     require_sound(task)

@@ -115,7 +115,7 @@ def _finding(finding: Finding, remedy: Remedy) -> Iterator[str]:
 
 def _to_run(found: Inspected, is_healed: bool) -> Iterator[str]:
     lines = commands(found.makers)
-    if lines:
+    if lines and found.damage:
         yield f"  what is lost is built again{'' if is_healed else ', after --heal,'} by:"
         yield from (f"      {_plain(line)}" for line in lines[:_SHOWN])
         if len(lines) > _SHOWN:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.build import ledger
 from pipeline.build import session as sessions
+from pipeline.build.usage import usage
 from pipeline.commands.asking import counted
 from pipeline.commands.remedy import Maker, Remedies, Remedy
 from pipeline.errors import HeadraceError
@@ -19,6 +21,7 @@ from pipeline.release.signing import Trust
 from pipeline.store import foreign, inspection, mending
 from pipeline.store.inspection import ABSENT, DAMAGED_RECORD, LOST_RECORD, Finding, Survey
 from pipeline.store.lineage import ON_THE_WAY, Lineage, Orphan
+from pipeline.store.mark import View
 from pipeline.store.record import RECORD_PLACE, Record, record_folder
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest
@@ -60,12 +63,12 @@ def inspect(storage: Storage, is_read: Callable[[str], bool], stamp: str = "") -
     builds = ledger.builds(storage)
     findings = list(_findings(survey))
     lineage = Lineage(sessions.current().repository, survey.records)
-    findings = list(_told_of(survey, findings, builds, lineage.orphaned()))
+    findings = list(_told_of(survey, findings, builds, lineage.orphaned(), _in_use(storage)))
     remedies = _remedies(survey, builds, lineage)
     meanings = [remedies.of(finding) for finding in findings]
     mended = [bool(stamp) and mending.mend(survey, finding, stamp) for finding in findings]
     found = Inspected(survey, findings, meanings, mended, remedies.in_order(meanings))
-    if stamp and found.damage:
+    if stamp and findings:  # of a record that is gone a note may tell, or a blob that nothing names
         mending.forget_stages(storage)
     return found
 
@@ -81,9 +84,15 @@ def _findings(survey: Survey) -> Iterator[Finding]:
 
 
 def _told_of(
-    survey: Survey, findings: list[Finding], builds: Builds, orphaned: dict[Orphan, list[Record]]
+    survey: Survey,
+    findings: list[Finding],
+    builds: Builds,
+    orphaned: dict[Orphan, list[Record]],
+    in_use: Set[str],
 ) -> Iterator[Finding]:
     """What was found, and which records are gone, as runs say that they built them or others read them.
+
+    One that is gone is lost if something was made from it, or the last run used it; else it may be collected.
 
     Of a damaged record its readers are named, too. What no run tells of is known by its partition alone.
     """
@@ -91,20 +100,28 @@ def _told_of(
     absent = list(_absent(survey, builds))
     for finding in [*findings, *absent]:
         place = RECORD_PLACE.fullmatch(finding.name)
-        build = builds.get(f"sha256:{place[2]}") if place else None
+        key = f"sha256:{place[2]}" if place else ""
+        build = builds.get(key)
         if build is None or finding.kind not in (DAMAGED_RECORD, ABSENT):
             yield finding
             continue
         orphan = Orphan(build["task"], build["step"] in ON_THE_WAY, build["partition"])
         found = tuple(orphaned.get(orphan, ()))
         accounted.add(orphan)
-        kind = LOST_RECORD if found and finding.kind == ABSENT else finding.kind
+        is_lost = finding.kind == ABSENT and (found or key in in_use)
+        kind = LOST_RECORD if is_lost else finding.kind
         yield finding._replace(kind=kind, records=found)
     for orphan, readers in orphaned.items():
         if orphan not in accounted:
             summary = " summary" if orphan.is_on_the_way else ""
             why = f"no record tells of {orphan.task}{summary} {orphan.label}, and others were made from it"
             yield Finding(LOST_RECORD, f"records/{orphan.task}", why, records=tuple(readers))
+
+
+def _in_use(storage: Storage) -> Set[str]:
+    """What the last run of each requested family used, and the last complete one: that is never collected."""
+    far = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+    return usage(View(storage), far, lambda process: False).keys
 
 
 def _absent(survey: Survey, builds: Builds) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ _SHOWN = 20
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List runs, newest first, or show one."""
     storage = sessions.current().storage
+    if len(words) > 1 or (words and words[0].startswith("-")):
+        raise ConfigurationError(f"found {' '.join(words)}, expected one run: headrace log [RUN]")
     if words:
         yield from _one(storage, _pick(storage, words[0]), json)
         return

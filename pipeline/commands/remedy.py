@@ -13,6 +13,7 @@ from pipeline.commands.asking import ranges
 from pipeline.release.inspection import DAMAGED_GENERATION, DAMAGED_VERDICT, LOST_GENERATION, LOST_VERDICT
 from pipeline.store.inspection import (
     ABSENT,
+    ABSENT_BUNDLE,
     DAMAGED_BLOB,
     DAMAGED_RECORD,
     LOST_RECORD,
@@ -95,6 +96,8 @@ class Remedies:
 
     def of(self, finding: Finding) -> Remedy:
         """What a finding means."""
+        if finding.kind == ABSENT_BUNDLE:
+            return Remedy([], [], "nothing needs it: no rollback gives it back by itself")
         if finding.bundles:
             return self._of_bundles(finding)
         if finding.kind in _TEXTS:

@@ -127,7 +127,8 @@ class Aliases:
         matching = sorted(hexes for hexes in found if hexes.startswith(wanted))
         if len(matching) != 1:
             raise ConfigurationError(
-                f"{prefix!r} names {len(matching)} of the {len(found)} bundles in {self.storage}"
+                f"{prefix!r} names {len(matching)} of the {len(found)} bundles in {self.storage}: "
+                f"`headrace history` shows those that served, and a run's log the one that it made"
             )
         return Digest(f"sha256:{matching[0]}")
 

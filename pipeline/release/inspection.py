@@ -6,14 +6,14 @@ Nothing is changed. What a trusted key signed is whole, to the last letter, or i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import BundleDamaged, HeadraceError
 from pipeline.release import glance, signed
 from pipeline.release.aliases import Aliases, place_of
 from pipeline.release.signing import Signature, Trust
-from pipeline.store.inspection import Finding, Survey, wrong
+from pipeline.store.inspection import ABSENT_BUNDLE, Finding, Survey, wrong
 from pipeline.store.repository import blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, parse_json
@@ -24,6 +24,8 @@ DAMAGED_GENERATION, LOST_GENERATION = "damaged generation", "lost generation"
 
 _SIGNATURE = re.compile(r"bundles/([0-9a-f]{64})/([0-9a-f]{64})")
 _VERDICT = re.compile(r"verdicts/([0-9a-f]{64})/([1-9][0-9]*)")
+_KEPT = 2
+"""So many of the last bundles of each alias no collection takes: what serves, and what to roll back to."""
 _GENERATION = re.compile(r"refs/([a-z0-9][a-z0-9._-]{0,63})/([0-9]{6,})")
 
 
@@ -39,13 +41,41 @@ def walk(survey: Survey, trust: Trust) -> Iterator[Finding]:
     verdicts: dict[Digest, set[int]] = {}
     yield from _walk_signatures(survey, trust, bundles)
     yield from _walk_verdicts(aliases, verdicts)
-    yield from _walk_generations(aliases, bundles, verdicts)
-    for bundle in verdicts.keys() - bundles.keys():
-        bundles[bundle] = []
-        why = "it was at the gate, and nobody signs it"
-        yield Finding(LOST_BUNDLE, glance.signatures(bundle), why, bundles=(bundle,))
+    served: dict[str, dict[int, Digest]] = {}
+    yield from _walk_generations(aliases, verdicts, served)
+    for bundle, why in _unsigned(bundles, verdicts, served).items():
+        name = glance.signatures(bundle)
+        if bundle in _kept(served) or survey.storage.stat(blob_name(bundle)) is not None:
+            bundles[bundle] = []
+            yield Finding(LOST_BUNDLE, name, f"{why}, and nobody signs it", bundles=(bundle,))
+        else:
+            yield Finding(
+                ABSENT_BUNDLE, name, f"{why}, and it is gone: lost, or collected", bundles=(bundle,)
+            )
     for bundle in bundles:
         _need_files(survey, bundle)
+
+
+def _unsigned(
+    bundles: Mapping[Digest, list[str]],
+    verdicts: Mapping[Digest, set[int]],
+    served: Mapping[str, Mapping[int, Digest]],
+) -> dict[Digest, str]:
+    """The bundles that nobody signs, and how they are known."""
+    found = dict.fromkeys(verdicts, "it was at the gate")
+    for alias, generations in served.items():
+        for number, bundle in generations.items():
+            found[bundle] = f"generation {number} of {alias!r} serves it"
+    return {bundle: why for bundle, why in found.items() if bundle not in bundles}
+
+
+def _kept(served: Mapping[str, Mapping[int, Digest]]) -> set[Digest]:
+    """The last bundles of each alias. Of others none can say whether they were lost, or collected."""
+    kept: set[Digest] = set()
+    for generations in served.values():
+        newest_first = dict.fromkeys(generations[number] for number in sorted(generations, reverse=True))
+        kept.update([*newest_first][:_KEPT])
+    return kept
 
 
 def _walk_signatures(survey: Survey, trust: Trust, bundles: dict[Digest, list[str]]) -> Iterator[Finding]:
@@ -126,7 +156,7 @@ def _require_exact(storage: Storage, name: str, what: str, found: Any) -> None:
 
 
 def _walk_generations(
-    aliases: Aliases, bundles: dict[Digest, list[str]], verdicts: dict[Digest, set[int]]
+    aliases: Aliases, verdicts: dict[Digest, set[int]], served: dict[str, dict[int, Digest]]
 ) -> Iterator[Finding]:
     numbers: dict[str, set[int]] = {}
     for name in aliases.storage.list("refs"):
@@ -134,7 +164,7 @@ def _walk_generations(
         if place is None or place_of(place[1], int(place[2])) != name:  # a stray
             continue
         numbers.setdefault(place[1], set()).add(int(place[2]))
-        yield from _generation(aliases, name, place[1], int(place[2]), bundles, verdicts)
+        yield from _generation(aliases, name, place[1], int(place[2]), verdicts, served)
     for alias, found in numbers.items():
         for number in sorted(set(range(1, max(found))) - found):
             why = f"generation {max(found)} of {alias!r} is there, and {number} is not"
@@ -146,10 +176,10 @@ def _generation(
     name: str,
     alias: str,
     number: int,
-    bundles: dict[Digest, list[str]],
     verdicts: dict[Digest, set[int]],
+    served: dict[str, dict[int, Digest]],
 ) -> Iterator[Finding]:
-    """One generation, and what it points at: its bundle and its verdict."""
+    """One generation, and what it points at: its bundle, which is noted, and its verdict."""
     try:
         found = aliases.generation(alias, number)
         if found is None:
@@ -158,10 +188,7 @@ def _generation(
     except (HeadraceError, OSError) as error:
         yield Finding(DAMAGED_GENERATION, name, str(error))
         return
-    if found.bundle not in bundles:
-        bundles[found.bundle] = []
-        why = f"generation {number} of {alias!r} serves it, and nobody signs it"
-        yield Finding(LOST_BUNDLE, glance.signatures(found.bundle), why, bundles=(found.bundle,))
+    served.setdefault(alias, {})[number] = found.bundle
     place = _VERDICT.fullmatch(found.verdict)
     is_there = place and int(place[2]) in verdicts.get(Digest(f"sha256:{place[1]}"), ())
     if not is_there and not (place and int(place[2]) < max(verdicts.get(found.bundle, {0}))):

@@ -128,7 +128,11 @@ class Registry(Aliases):
         """
         history = self.history(alias)
         if not history:
-            raise ConfigurationError(f"{alias!r} has no generation yet: there is nothing to roll back")
+            there = ", ".join(self.aliases())
+            known = f"; the aliases there: {there}" if there else ""
+            raise ConfigurationError(
+                f"{alias!r} has no generation yet in {self.storage}: there is nothing to roll back{known}"
+            )
         now, back = history[-1], _earlier(history, to)
         return self._append(alias, back.bundle, back.model, "rollback", why, now.number, back.verdict, False)
 

@@ -21,8 +21,9 @@ from pipeline.values.digest import Digest
 DAMAGED_BLOB, LOST_BLOB = "damaged blob", "lost blob"
 DAMAGED_RECORD, LOST_RECORD = "damaged record", "lost record"
 STRAY, MODE = "stray", "wrong mode"
-UNNAMED, TEMPORARY, ABSENT = "unnamed blob", "temporary", "absent record"
-NOTES = (UNNAMED, TEMPORARY, ABSENT)
+UNNAMED, TEMPORARY = "unnamed blob", "temporary"
+ABSENT, ABSENT_BUNDLE = "absent record", "absent bundle"
+NOTES = (UNNAMED, TEMPORARY, ABSENT, ABSENT_BUNDLE)
 """What is no damage: nothing that is there is wrong or lacks anything."""
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{62})")

@@ -39,6 +39,7 @@ from pipeline.release.inspection import (
 from pipeline.release.registry import Registry
 from pipeline.store.inspection import (
     ABSENT,
+    ABSENT_BUNDLE,
     DAMAGED_BLOB,
     DAMAGED_RECORD,
     LOST_BLOB,
@@ -56,9 +57,9 @@ from tests.life import Life
 from tests.world import World
 
 _NAMED_AS = {
-    "blobs": {DAMAGED_BLOB, LOST_BLOB, STRAY, MODE},
+    "blobs": {DAMAGED_BLOB, LOST_BLOB, STRAY, MODE, ABSENT_BUNDLE},
     "records": {DAMAGED_RECORD, LOST_RECORD, STRAY, MODE, ABSENT},
-    "bundles": {DAMAGED_SIGNATURE, LOST_BUNDLE, STRAY, MODE},
+    "bundles": {DAMAGED_SIGNATURE, LOST_BUNDLE, STRAY, MODE, ABSENT_BUNDLE},
     "verdicts": {DAMAGED_VERDICT, LOST_VERDICT, STRAY, MODE},
     "refs": {DAMAGED_GENERATION, LOST_GENERATION, STRAY, MODE},
 }
@@ -185,7 +186,9 @@ def require_named(found: Inspected, done: Sequence[Damage], needed: Mapping[str,
     told: dict[str, set[str]] = {}
     for finding in found.findings:
         told.setdefault(finding.name, set()).add(finding.kind)
-        if finding.kind == LOST_BUNDLE:
+        if finding.kind == ABSENT_BUNDLE:
+            told.setdefault(blob_name(finding.bundles[0]), set()).add(finding.kind)
+        if finding.kind in (LOST_BUNDLE, ABSENT_BUNDLE):
             for each in done:
                 if each.name.startswith(f"{finding.name}/"):
                     told.setdefault(each.name, set()).add(finding.kind)
