@@ -190,7 +190,7 @@ def test_nothing_is_lost_in_many_rounds() -> None:
     ("mutant", "rounds", "kinds", "damage"),
     [
         ("check-then-write", 6, "(c.commits, c.flips)", "lost"),
-        ("claims-hold-nobody-back", 2, "(c.claims,)", "built_twice"),
+        ("claims-hold-nobody-back", 12, "(c.claims,)", "built_twice"),
         ("losers-keep-their-own", 1, "(c.commits,)", "wrong"),
     ],
 )

@@ -21,6 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from random import Random  # noqa: TID251 - its seed is printed
 
 from tests.torture.parsers import Parser, parsers
@@ -115,22 +116,31 @@ def _be_child(parser: Parser, numbers: range, seed: int, end: int, counter: mmap
         os._exit(code)
 
 
-def _quiet() -> None:
-    logging.getLogger("headrace").setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore")
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the product says of the damage that it is given."""
+    log = logging.getLogger("headrace")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def campaign(budget_seconds: float, seed: int) -> dict[str, int]:
     """Try all parsers in turn for as long as the budget lasts: how often, and what came of it."""
-    _quiet()
     every, found, number = parsers(), Counter(read=0, refused=0, unhandled=0, died=0), 0
     until = time.monotonic() + budget_seconds
-    while time.monotonic() < until:
-        for parser in every:
-            share = BATCH if parser.is_native else BATCH * parser.weight // 2
-            found += fuzz(parser, range(number, number + share), seed)
-            found["executions"] += share
-        number += 6 * BATCH
+    with _quiet():
+        while time.monotonic() < until:
+            for parser in every:
+                share = BATCH if parser.is_native else BATCH * parser.weight // 2
+                found += fuzz(parser, range(number, number + share), seed)
+                found["executions"] += share
+            number += 6 * BATCH
     return {"executions": 0, "read": 0, "refused": 0, "unhandled": 0, "died": 0, **found}
 
 
@@ -148,13 +158,13 @@ def main(words: Sequence[str] | None = None) -> int:
     asked.add_argument("--parser", help="this one alone")
     asked.add_argument("--number", type=int, help="this try alone, to see it again")
     options = asked.parse_args(words)
-    _quiet()
     every = [parser for parser in parsers() if options.parser in (None, parser.name)]
     total: Counter[str] = Counter()
     for parser in every:
         tries = shares(every, options.count)[parser.name]
         numbers = range(tries) if options.number is None else range(options.number, options.number + 1)
-        found = fuzz(parser, numbers, options.seed)
+        with _quiet():
+            found = fuzz(parser, numbers, options.seed)
         total += found
         counts = ", ".join(f"{number:,} {word}" for word, number in sorted(found.items()))
         print(f"{parser.name:28} {sum(found.values()):>9,}  {counts}", flush=True)
