@@ -189,9 +189,9 @@ def test_nothing_is_lost_in_many_rounds() -> None:
 @pytest.mark.parametrize(
     ("mutant", "rounds", "kinds", "damage"),
     [
-        ("check-then-write", 6, "(c.commits, c.flips)", "lost"),
-        ("claims-hold-nobody-back", 12, "(c.claims,)", "built_twice"),
-        ("losers-keep-their-own", 1, "(c.commits,)", "wrong"),
+        ("check-then-write", 40, "(c.commits, c.flips)", "lost"),
+        ("claims-hold-nobody-back", 40, "(c.claims,)", "built_twice"),
+        ("losers-keep-their-own", 10, "(c.commits,)", "wrong"),
     ],
 )
 def test_a_mutant_is_found(mutant: str, rounds: int, kinds: str, damage: str) -> None:
