@@ -152,6 +152,16 @@ class StorageSuite:
         assert storage.put({"a/x": b"new"}) == {"a/x"}
         assert storage.read("a/x") == b"new"
 
+    def test_bytes_that_are_put_again_stay_what_they_are_under_each_name(self, storage: Storage) -> None:
+        assert storage.put({"a/x": b"told"}, durable=False) == {"a/x"}
+        storage.replace("a/x", b"other")
+        assert storage.put({"a/y": b"told"}, durable=False) == {"a/y"}
+        assert storage.put({"a/x": b"told"}, durable=False) == set()
+        assert (storage.read("a/x"), storage.read("a/y")) == (b"other", b"told")
+        storage.delete(["a/x", "a/y"])
+        assert storage.put({"a/z": b"told"}, durable=False) == {"a/z"}
+        assert storage.read("a/z") == b"told"
+
     def test_names_can_be_deleted_while_they_are_listed(self, storage: Storage) -> None:
         storage.put({f"a/{n % 3}/{n}": b"" for n in range(12)}, durable=False)
         seen = []

@@ -108,6 +108,19 @@ def test_another_machine_is_believed_until_its_claim_expires(
     assert claims.take(KEY)
 
 
+def test_a_claim_lasts_as_long_however_long_ago_its_process_took_the_first(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    claims = Claims(storage, clock)
+    claims.take(digest_bytes(b"the first"))
+    clock.advance(seconds=10 * LIFETIME_S)
+    claims.take(KEY)
+
+    clock.advance(seconds=0.9 * LIFETIME_S)
+
+    assert parse_json(storage.read(NAME))["expires_at"] > clock().isoformat()
+
+
 def test_a_claim_that_was_taken_over_names_its_new_holder(storage: MemoryStorage, clock: FakeClock) -> None:
     claimed_by(storage, clock, host="elsewhere", pid=1)
     clock.advance(seconds=LIFETIME_S)

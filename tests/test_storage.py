@@ -341,6 +341,13 @@ def test_names_that_somebody_else_left_unsynced_are_synced(
     assert violations(events, storage.root, items) == []
 
 
+def test_equal_bytes_that_need_not_be_durable_share_a_file(storage: LocalStorage) -> None:
+    for name in ("claims/a", "claims/b"):
+        storage.put({name: b"this process"}, durable=False)
+
+    assert (storage.root / "claims/a").samefile(storage.root / "claims/b")
+
+
 @pytest.mark.parametrize("items", [FEW, MANY], ids=["few", "many"])
 def test_fast_leaves_out_the_syncs_and_nothing_else(
     tmp_path: Path, events: list[Event], items: dict[str, bytes]

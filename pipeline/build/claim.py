@@ -21,6 +21,9 @@ from pipeline.values.digest import Digest, canonical_json, parse_json
 LIFETIME_S = 3600.0
 """How long a claim of another machine holds back a build; longer builds may be done twice."""
 
+_RENEWED_S = 60.0
+"""For so long one process's claims say the same: equal bytes are quick to put."""
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ENDED = (b"Z", b"X")
 """What the kernel says of a process that is over: a zombie, or dead."""
@@ -34,6 +37,8 @@ class Claims:
         self._clock = clock
         self._held: set[str] = set()
         self._adopted: set[str] = set()
+        self._told = b""
+        self._told_until = clock()
 
     def take(self, key: Digest) -> bool:
         """Claim an action; False while somebody else is building it."""
@@ -61,7 +66,11 @@ class Claims:
         self.release()
 
     def _mine(self) -> bytes:
-        return canonical_json(this_process(self._clock()))
+        now = self._clock()
+        if now >= self._told_until:
+            self._told = canonical_json(this_process(now))
+            self._told_until = now + datetime.timedelta(seconds=_RENEWED_S)
+        return self._told
 
     def _is_live(self, name: str) -> bool:
         try:

@@ -40,6 +40,15 @@ def write_new(path: str, data: bytes) -> None:
             rest = rest[os.write(descriptor, rest) :]  # a write may be short: large, or nearly full
 
 
+def read(descriptor: int, start: int, size: int) -> bytes:
+    """Return so many bytes of a file from `start` on, or as many as there are."""
+    parts: list[bytes] = []
+    while size and (part := os.pread(descriptor, size, start)):
+        parts.append(part)
+        start, size = start + len(part), size - len(part)
+    return b"".join(parts)
+
+
 def remove(paths: Iterable[str]) -> None:
     """Remove temporaries as far as possible: the failure that brought us here matters more."""
     for path in paths:
@@ -47,7 +56,7 @@ def remove(paths: Iterable[str]) -> None:
             os.unlink(path)
 
 
-def open_nofollow(path: str, flags: int, mode: int = 0o777) -> int:
+def open_nofollow(path: str, flags: int = os.O_RDONLY, mode: int = 0o777) -> int:
     """Open a path whose last part is not a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
 

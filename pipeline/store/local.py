@@ -12,11 +12,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline.errors import StoreUnwritable
-from pipeline.store.disk import fsync, open_nofollow, opened, remove, syncfs, write_new
+from pipeline.store.disk import fsync, opened, read, remove, syncfs, write_new
+from pipeline.store.refusal import writing
+from pipeline.store.shared import SharedFile
 from pipeline.store.storage import (
     TEMPORARIES,
     check_name,
@@ -43,22 +45,6 @@ _ATTEMPTS = 100
 _NO_REGULAR_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 """How opening a name fails when there is nothing, a folder or a symbolic link in its place."""
 
-_ADVICE = {
-    errno.ENOSPC: "free some space; `cache/` and `trash/` in the store may go",
-    errno.EDQUOT: "free some space, or have the quota raised",
-    errno.EFBIG: "raise the limit on file sizes (`ulimit -f`)",
-    errno.EROFS: "mount the file system for writing",
-    errno.EACCES: "give this user write permission there, or run as the store's owner",
-    errno.EPERM: "give this user write permission there, on a file system that has hard links",
-    errno.EOPNOTSUPP: "keep the store on a file system that has hard links",
-    errno.EXDEV: "keep the whole store, without links or mounts inside, in one file system",
-    errno.EISDIR: "move the folder that stands where the store needs a file out of the way",
-    errno.ENOENT: "remove symbolic links inside the store",
-    errno.ELOOP: "remove symbolic links inside the store",
-    errno.ENOTDIR: "move the file that stands where the store needs a folder out of the way",
-    errno.EEXIST: "move what stands where the store needs a file or folder out of the way",
-}
-
 
 class LocalStorage:
     """A `Storage` below a folder of one local file system that has hard links.
@@ -75,6 +61,8 @@ class LocalStorage:
         self.durability = durability
         self._root = os.fspath(self.root)
         self._temporaries = f"{self._root}/{TEMPORARIES}"
+        self._last: SharedFile | None = None
+        """What was put last that need not be durable."""
 
     def __str__(self) -> str:
         return self._root
@@ -84,13 +72,10 @@ class LocalStorage:
         check_name(name)
         check_range(start, size)
         try:
-            with open(self._path(name), "rb", opener=open_nofollow) as file:
-                file.seek(start)
-                if size is None:
-                    return file.read()
+            with opened(self._path(name)) as descriptor:
                 # Never ask for more than there is: read() allocates what it is asked for.
-                rest = max(0, os.fstat(file.fileno()).st_size - start)
-                return file.read(min(size, rest))
+                rest = max(0, os.fstat(descriptor).st_size - start)
+                return read(descriptor, start, rest if size is None else min(size, rest))
         except OSError as error:
             if error.errno in _NO_REGULAR_FILE:
                 raise missing(name) from None
@@ -120,15 +105,21 @@ class LocalStorage:
             check_name(name)
         if not items:
             return set()
-        with self._writing(items):
+        with writing(self._root, items):
+            if not durable and self._put_again(items):
+                return set(items)
             self._make_root()
             with opened(self._temporaries, os.O_DIRECTORY) as disk:
-                return self._commit(items, disk if durable and self.durability == "full" else None)
+                created = self._commit(items, disk if durable and self.durability == "full" else None)
+        if not durable and len(items) == len(created) == 1:
+            [(name, data)] = items.items()
+            self._last = SharedFile.of(self._path(name), data)
+        return created
 
     def replace(self, name: str, data: bytes) -> None:
         """See `Storage.replace`."""
         check_name(name)
-        with self._writing([name]):
+        with writing(self._root, [name]):
             self._make_root()
             temporary = self._new_temporary()
             try:
@@ -155,7 +146,7 @@ class LocalStorage:
         doomed = tuple(names)
         for name in doomed:
             check_name(name)
-        with self._writing(doomed):
+        with writing(self._root, doomed):
             for name in doomed:
                 self._require_own_folders(name)
                 with suppress(FileNotFoundError, NotADirectoryError):
@@ -167,7 +158,7 @@ class LocalStorage:
         check_name(name)
         check_name(to)
         if os.path.lexists(self._path(name)):
-            with self._writing([to]):
+            with writing(self._root, [to]):
                 try:
                     self._place(os.replace, self._path(name), to)
                     self._remove_empty_folders(name)
@@ -224,6 +215,17 @@ class LocalStorage:
             existing = {self._path(name) for name in items.keys() - created}
             self._sync(disk, existing | self._folders(items))
         return created
+
+    def _put_again(self, items: Mapping[str, bytes]) -> bool:
+        """Give one name the bytes that were put last, as another link to their file; false if that fails."""
+        if self._last is None or list(items.values()) != [self._last.data]:
+            return False
+        [name] = items
+        with suppress(OSError):  # the file is gone, the name taken, its folder not there: as any other, then
+            self._require_own_folders(name)
+            self._last.link(self._path(name))
+            return True
+        return False
 
     def _sync(self, disk: int, paths: Collection[str]) -> None:
         """Return when these files and folders are on disk: a few one by one, many at one stroke."""
@@ -297,17 +299,3 @@ class LocalStorage:
         with suppress(OSError):  # not empty: so are those above it
             while name := name.rpartition("/")[0]:
                 os.rmdir(self._path(name))
-
-    @contextmanager
-    def _writing(self, names: Collection[str]) -> Iterator[None]:
-        """Turn the system's refusal to change these names into one that says what to do."""
-        try:
-            yield
-        except OSError as error:
-            names = list(names)
-            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-            where = f" at {error.filename}" if error.filename else ""
-            advice = _ADVICE.get(error.errno or 0, "see the system's log, and check the disk")
-            raise StoreUnwritable(
-                f"can't write {names[0]!r}{more} in the store {self._root}: {error.strerror}{where}; {advice}"
-            ) from error

@@ -120,7 +120,7 @@ def _in_written_types(table: pa.Table, file: pq.ParquetFile) -> pa.Table:
     written = pa.ipc.read_schema(pa.py_buffer(b64decode(stored))) if stored else table.schema
     for index, field in enumerate(table.schema):
         kind = written.field(field.name).type
-        if type_name(kind) != type_name(field.type):
+        if kind != field.type and type_name(kind) != type_name(field.type):
             table = table.set_column(index, field.name, _cast(table.column(index), kind))
     return table
 

@@ -142,20 +142,22 @@ ssize_t write(int descriptor, const void *data, size_t size) {
     return done;
 }
 
-ssize_t read(int descriptor, void *data, size_t size) {
-    REAL(read);
-    if (path_of(descriptor)) {
-        if (is_due()) {
-            if (mode == KILL || mode == CUT) end();
-            if (mode == FAIL) {
-                errno = failure;
-                return -1;
-            }
-            if (mode == SHORT && size > 1) size = (size + 63) / 64;
-        }
+#define READ(name, parameters, arguments) \
+    ssize_t name parameters { \
+        REAL(name); \
+        if (path_of(descriptor) && is_due()) { \
+            if (mode == KILL || mode == CUT) end(); \
+            if (mode == FAIL) { \
+                errno = failure; \
+                return -1; \
+            } \
+            if (mode == SHORT && size > 1) size = (size + 63) / 64; \
+        } \
+        return real arguments; \
     }
-    return real(descriptor, data, size);
-}
+READ(read, (int descriptor, void *data, size_t size), (descriptor, data, size))
+READ(pread, (int descriptor, void *data, size_t size, off_t start), (descriptor, data, size, start))
+READ(pread64, (int descriptor, void *data, size_t size, off64_t start), (descriptor, data, size, start))
 
 #define ON_DESCRIPTOR(name) \
     int name(int descriptor) { \
@@ -198,6 +200,12 @@ ON_PATH(lstat64, (const char *path, struct stat64 *found), (path, found))
     }
 TO_PATH(link)
 TO_PATH(rename)
+
+int linkat(int from, const char *path, int to, const char *other, int flags) {
+    REAL(linkat);
+    if (is_below(other) && fails()) return -1;
+    return real(from, path, to, other, flags); /* only for what need not be durable: nobody is told */
+}
 
 #define ON_OPEN_FILE(name, kind) \
     int name(int descriptor, struct kind *found) { \
