@@ -365,10 +365,9 @@ def test_a_folder_that_is_no_store_is_left_alone(told: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize("wrong", [{"key": "x"}, {"task": "../../x"}])
 def test_a_ledger_that_names_no_record_is_as_good_as_none(shop: World, ask: Ask, wrong: Any) -> None:
     for name in list(shop.storage.list("runs")):
-        if "/stages/" in name:
-            stage = parse_json(shop.storage.read(name))
-            told = [{**build, **wrong} for build in stage["builds"]]
-            shop.storage.replace(name, canonical_json({**stage, "builds": told}))
+        if "/builds/" in name:
+            told = [{**build, **wrong} for build in parse_json(shop.storage.read(name))["builds"]]
+            shop.storage.replace(name, canonical_json({"builds": told}))
 
     assert ask("fsck").count("\n  sound\n") == 2
     assert "nothing was built yet" in ask("doctor")

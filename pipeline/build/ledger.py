@@ -40,6 +40,14 @@ def say_where_it_goes() -> None:
 
 def stages(storage: Storage, run_id: str) -> dict[str, Any]:
     """What each stage of a run reported, by task id; what does not read any more is left out."""
+    return {
+        task_id: {**stage, "builds": reports.builds(cache.recall(storage, f"runs/{run_id}/builds/{task_id}"))}
+        for task_id, stage in outlines(storage, run_id).items()
+    }
+
+
+def outlines(storage: Storage, run_id: str) -> dict[str, Any]:
+    """The same without the builds, which may be many: `built` and `rows` say what they come to."""
     found = {}
     for name in storage.list(f"runs/{run_id}/stages"):
         if report := reports.stage(cache.recall(storage, name)):
@@ -52,7 +60,7 @@ def read(storage: Storage, run_id: str) -> dict[str, Any]:
     summary = reports.summary(cache.recall(storage, f"runs/{run_id}/run"))
     if summary.get("status", status.UNFINISHED) != status.UNFINISHED:
         return summary
-    found = stages(storage, run_id)
+    found = outlines(storage, run_id)
     seconds = round(sum(stage["seconds"] for stage in found.values()), 6)
     return {
         "tasks": [],
@@ -131,7 +139,7 @@ def begin(session: Session) -> None:
 
 def leave(session: Session) -> None:
     """Write the run's ledger and metrics, and say in a last line how it ended, whatever can't be written."""
-    found = stages(session.storage, session.run_id)
+    found = outlines(session.storage, session.run_id)
     summary = summarise(session, found)
     try:
         session.storage.replace(f"runs/{session.run_id}/run", canonical_json(summary))
@@ -213,7 +221,7 @@ def _counts(found: Mapping[str, Any]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for task in tasks:
         counts += coverage.counts(stage for stage in found.values() if stage["task"] == task)
-    counts["built"] = sum(len(stage["builds"]) for stage in found.values())
+    counts["built"] = sum(stage["built"] for stage in found.values())
     counts["failed"] = len(failures(found))
     return {word: counts[word] for word in WORDS}
 

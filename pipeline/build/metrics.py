@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.build import configuration
 from pipeline.build.session import Session
 from pipeline.build.status import COMPLETE, STATUSES
+from pipeline.build.totals import KINDS
 from pipeline.store.disk import write_new
 
 _SUCCESS = "headrace_last_success_timestamp_seconds"
@@ -28,7 +29,6 @@ _HELP = {
     _SUCCESS: "When a run last ended with nothing failed.",
 }
 _STATES = ("built", "cut off", "failed", "blocked", "found", "hole")
-_KINDS = ("in", "out", "rejected", "filtered")
 
 
 def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ def _lines(
         label = f'{job},state="{state.replace(" ", "_")}"'
         samples["headrace_partitions"].append((label, summary["counts"].get(state, 0)))
     for task, rows in _rows(stages).items():
-        samples["headrace_rows"] += [(f'{job},stage="{task}",kind="{kind}"', rows[kind]) for kind in _KINDS]
+        samples["headrace_rows"] += [(f'{job},stage="{task}",kind="{kind}"', rows[kind]) for kind in KINDS]
     for task, seconds in _seconds(stages).items():
         samples["headrace_stage_seconds"].append((f'{job},stage="{task}"', seconds))
     for status in STATUSES:
@@ -90,15 +90,9 @@ def _rows(stages: Mapping[str, Any]) -> dict[str, Counter[str]]:
     """By task family, of those whose every build accounts for the rows that it took in."""
     totals: dict[str, Counter[str]] = {}
     for _, stage in sorted(stages.items()):
-        for build in stage["builds"]:
-            totals.setdefault(stage["task"], Counter()).update(_account(build["rows"]))
+        if stage["built"]:
+            totals.setdefault(stage["task"], Counter()).update(stage["rows"])
     return {task: rows for task, rows in totals.items() if not rows["unaccounted"]}
-
-
-def _account(rows: Mapping[str, Any]) -> dict[str, int]:
-    counted = {**rows, "filtered": sum(rows["filtered"].values())}
-    left = None in counted.values() or counted["in"] != sum(counted[kind] for kind in _KINDS[1:])
-    return {"unaccounted": 1} if left else counted
 
 
 def _seconds(stages: Mapping[str, Any]) -> dict[str, float]:

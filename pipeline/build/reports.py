@@ -44,8 +44,9 @@ def _label(text: Any) -> None:
 
 _EFFECT = {"task": str, "step": str, "partition": str, "reason": [str]}
 _STAGE = {
-    "task": str, "partitions": _partitions, "found": [[moment_of]], "builds": [_BUILD],
-    "failures": [_FAILURE], "blocked": Each(str), "alarms": [str], "error": (NULL, _ERROR), "seconds": number,
+    "task": str, "partitions": _partitions, "found": [[moment_of]], "built": natural,
+    "rows": Each(natural), "failures": [_FAILURE], "blocked": Each(str), "alarms": [str],
+    "error": (NULL, _ERROR), "seconds": number,
     "effects": [_EFFECT],
 }  # fmt: skip
 _SUMMARY = {
@@ -60,6 +61,12 @@ def stage(found: dict[str, Any]) -> dict[str, Any]:
     found = {"effects": [], **found} if found else {}  # earlier versions told of none
     is_told = fits({name: found.get(name) for name in _STAGE}, _STAGE)
     return found if is_told and all(len(ends) == 2 for ends in found["found"]) else {}
+
+
+def builds(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The builds of a stage, if they can be told."""
+    told: list[dict[str, Any]] = found.get("builds", [])
+    return told if fits(told, [_BUILD]) else []
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pipeline.build import session as sessions
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.request import require_one_process
 from pipeline.build.session import Session
+from pipeline.build.totals import totals
 from pipeline.errors import HeadraceError, NotReproducible, PartitionsFailed, StoreError
 from pipeline.values.digest import canonical_json
 
@@ -86,7 +87,7 @@ def keep_report(
         "state": state,
         "partitions": {label: outcome.word for label, outcome in told.items()},
         "found": found,
-        "builds": report.builds,
+        **totals(report.builds),
         "effects": report.effects,
         "failures": [*report.failures, *_not_tried(report, told)],
         "blocked": {k: o.cause for k, o in told.items() if o.state is State.BLOCKED},
@@ -95,6 +96,9 @@ def keep_report(
         "error": failure.fields(error) if error else None,
         "seconds": round(seconds, 6),
     }
+    if report.builds:  # beside it, and first: who tells of a run as a whole need not read them
+        builds = canonical_json({"builds": report.builds})
+        session.storage.replace(f"runs/{session.run_id}/builds/{name}", builds)
     session.storage.replace(f"runs/{session.run_id}/stages/{name}", canonical_json(body))
 
 
@@ -143,7 +147,7 @@ def conclude(session: Session, task_id: str) -> Iterator[Any]:
     that saw it: its consumers were built of the one that stands, but nobody may learn of it by chance. The
     next run finds that value, and has nothing to add.
     """
-    stages = ledger.stages(session.storage, session.run_id)
+    stages = ledger.outlines(session.storage, session.run_id)
     failures, alarms = ledger.failures(stages), ledger.alarms(stages)
     for told in failures[:_NAMED]:
         if not told["traceback"]:  # else it was told when its build failed
