@@ -72,6 +72,16 @@ def test_a_loser_adopts_the_winners_record_and_says_whether_it_differs(storage: 
     assert (other.body, is_ours, differs) == (winner.body, False, True)
 
 
+def test_a_loser_that_set_other_rows_aside_differs(storage: Storage) -> None:
+    made, rejected = draft(), digest_bytes(b"rejected")
+    outputs = made.body["outputs"]
+    aside = {**outputs["value"], "digest": rejected, "blob": rejected}
+    other = {**made.body, "outputs": {**outputs, "quarantine": aside}}
+    commit(storage, made)
+
+    assert commit(storage, Draft(KEY, other, {**made.blobs, rejected: b"rejected"}))[2]
+
+
 @pytest.mark.parametrize(("again", "differs"), [(b"value", False), (b"other", True)])
 def test_a_lost_blob_makes_room_for_a_second_attempt(storage: Storage, again: bytes, differs: bool) -> None:
     commit(storage, draft())

@@ -254,5 +254,9 @@ def _body(draft: Draft, attempt: int) -> dict[str, Any]:
 
 
 def _differs(record: Record, draft: Draft) -> bool:
-    theirs, ours = record.outputs["value"]["digest"], draft.body["outputs"]["value"]["digest"]
+    """Whether any output, the value or what was set aside, is another one; the bytes may be."""
+    theirs, ours = (
+        {name: output["digest"] for name, output in outputs.items()}
+        for outputs in (record.outputs, draft.body["outputs"])
+    )
     return bool(theirs != ours)
