@@ -76,7 +76,7 @@ def test_a_loser_that_set_other_rows_aside_differs(storage: Storage) -> None:
     made, rejected = draft(), digest_bytes(b"rejected")
     outputs = made.body["outputs"]
     aside = {**outputs["value"], "digest": rejected, "blob": rejected}
-    other = {**made.body, "outputs": {**outputs, "quarantine": aside}}
+    other = {**made.body, "outputs": {**outputs, "rejected": aside}}
     commit(storage, made)
 
     assert commit(storage, Draft(KEY, other, {**made.blobs, rejected: b"rejected"}))[2]
