@@ -52,6 +52,7 @@ class Life:
         self.happened: set[str] = set()
         """What a reason may tell of: the names of what was edited, set, landed, and lost."""
         self.is_loaded = False
+        self._made: Stage | None = None
         self.begin(MemoryStorage())
 
     def begin(self, storage: Storage) -> None:
@@ -98,6 +99,12 @@ class Life:
     # Running.
 
     def task(self) -> Stage:
+        """What is asked for, as the process makes it that ran last, or that is about to."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> Stage:
         """What is asked for, of the code as it now stands, as a new process makes it."""
         address, dates = self.asked
         module, _, name = address.rpartition(".")
@@ -119,6 +126,7 @@ class Life:
 
     def run_in(self, storage: Storage) -> RunResult:
         """Run what is asked for, as a new process would."""
+        self._made = None
         self.world.clock.advance(minutes=1)
         sessions.use(Session(storage, self.world.clock, self.world.wait))
         return pipeline.run(self.task())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from pipeline.build import fingerprints
 from pipeline.clock import machine_now_ns
 from pipeline.code.fingerprint import CodeCache
+from pipeline.store.record import parse_record
 from pipeline.store.storage import MemoryStorage
 from tests.histories import HISTORIES, Step, take
 from tests.laws import Judge
@@ -33,13 +36,28 @@ def in_an_hour() -> int:
 
 @contextmanager
 def life_in(folder: Path) -> Iterator[Life]:
-    """A life whose files' times can be trusted, as those of a night ago."""
-    with pytest.MonkeyPatch.context() as patch:
+    """A life whose files' times can be trusted, as those of a night ago; equal bytes are parsed once."""
+    with pytest.MonkeyPatch.context() as patch, seldom_collected():
+        patch.setattr("pipeline.store.repository.parse_record", lru_cache(maxsize=1 << 12)(parse_record))
         patch.setattr(fingerprints, "machine_now_ns", in_an_hour)
         patch.setattr(CodeCache.__init__, "__defaults__", (None, in_an_hour))
         world = World(folder)
         yield Life(world)
         world.close()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Python looks for cycles more rarely, and not among what was there before: a tenth of the time is won."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(before[0] * 30, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 class Histories:
