@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -71,23 +72,32 @@ class Histories:
 
     def live(self, nights: list[list[Step]]) -> None:
         """Live one history; AssertionError where a law is broken."""
+        self.steps["histories"] += 1
         storage = MemoryStorage()
         storage.put(self._begun)
         self._life.begin(storage)
         for night in nights:
             for step in night:
                 take(self._life, step)
+            self.steps["nights"] += 1
             self._judge.night(self._life)
 
-    def live_many(self, count: int = COUNT, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
+    @property
+    def steps(self) -> Counter[str]:
+        """How often each step has been taken."""
+        return self._life.steps
+
+    def live_many(
+        self, count: int = COUNT, phases: tuple[Phase, ...] = tuple(Phase), drawn_by: str | None = SEED
+    ) -> None:
         """Live histories until one breaks a law, which is told as short as it can be made."""
 
         @settings(
-            max_examples=count, derandomize=SEED is None, deadline=None, database=None, phases=phases,
+            max_examples=count, derandomize=drawn_by is None, deadline=None, database=None, phases=phases,
             report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(nights=HISTORIES)
         def held(nights: Any) -> None:
             self.live(nights)
 
-        (held if SEED is None else seed(int(SEED))(held))()
+        (held if drawn_by is None else seed(int(drawn_by))(held))()
