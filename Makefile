@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SEED ?= 1
 MINUTES ?= 20
+HISTORIES ?= 20000
 BIN := .venv/bin
 READY := .venv/.ready
 TESTS := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -32,9 +33,8 @@ check: $(READY) ## format, lint, types, import contracts, tests: what CI runs
 	$(BIN)/lint-imports
 	HISTORIES=500 $(TESTS)
 
-soak: $(READY) ## hold 20,000 other histories to the laws, 500 at a time; SEED=1 begins the seeds
-	@for seed in $$(seq $(SEED) $$(($(SEED) + 39))); do echo "HISTORIES_SEED=$$seed"; \
-		HISTORIES=500 HISTORIES_SEED=$$seed $(BIN)/python -m pytest -q tests/test_histories.py || exit 1; done
+soak: $(READY) ## hold HISTORIES=20000 others to the laws, on all cores; SEED=1 begins the seeds of 500 each
+	$(BIN)/python -m benchmarks.soak --histories $(HISTORIES) --seed $(SEED)
 
 torture: $(READY) ## attack the store for MINUTES=20: kills, power cuts, failing calls; SEED=1 draws them
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) --seed $(SEED)

@@ -144,6 +144,18 @@ def collect(life: Life, keep_days: int, grace_days: int) -> None:
     life.collect(keep_days, grace_days)
 
 
+def heal(life: Life, *words: str) -> None:
+    """`headrace fsck` looks for damage and moves it out of the way: all of it, or what is seen quickly."""
+    life.heal(*words)
+
+
+def heal_after(life: Life, steps: list[Step], *words: str) -> None:
+    """The same, with nothing in between that might mend or hide what some steps have broken or left."""
+    for step in steps:
+        take(life, step)
+    heal(life, *words)
+
+
 # A run is cut short, others run meanwhile, files are replaced under its hands.
 
 
@@ -177,7 +189,7 @@ STEPS: dict[str, Callable[..., None]] = {
     for step in (
         sell, sell_in_other_order, click, move, spoil, withdraw, drop_again, repair, edit, set_scale,
         set_floor, accept_gap, ask, wait_a_day, lose, lose_all, cut_short, flip, move_to_an_empty_store,
-        collect,
+        collect, heal, heal_after,
         run_into, run_beside_another, run_while,
     )
 }  # fmt: skip
@@ -186,6 +198,7 @@ STEPS: dict[str, Callable[..., None]] = {
 def take(life: Life, step: Step) -> None:
     """Let one step happen."""
     name, *arguments = step
+    life.steps[name] += 1
     STEPS[name](life, *arguments)
 
 
@@ -211,19 +224,32 @@ _ASKING = st.one_of(
     _of(accept_gap, _one("", DAYS[1], DAYS[3])), _of(ask, _ASK), _of(wait_a_day),
 )  # fmt: skip
 _COLLECTING = _of(collect, _one(0, 1, 30), _one(0, 1))
-_STORING = st.one_of(
+_RUNNING_INTO = _of(run_into, _one(*FAULTS), _AT)
+_DAMAGING = st.one_of(
     _of(lose, _one("blobs", "records", "cache"), _NUMBER),
     _of(cut_short, _one("blobs", "records", "cache"), _NUMBER),
     _of(flip, _one("blobs", "records", "cache"), _NUMBER),
+)
+_BROKEN = st.lists(st.one_of(_DAMAGING, _DAMAGING, _DAMAGING, _RUNNING_INTO), min_size=1, max_size=3)
+_HEALING = st.one_of(
+    _of(heal_after, _BROKEN, _one("--full")), _of(heal_after, _BROKEN), _of(heal, _one("--full")), _of(heal),
+)  # fmt: skip
+_STORING = st.one_of(
+    _DAMAGING,
+    _DAMAGING,
+    _DAMAGING,
     _of(lose_all, _one("cache", "cache/stages", "cache/latest", "cache/files", "records/Clean", "blobs")),
     _of(move_to_an_empty_store),
     _COLLECTING,
+    _HEALING,
+    _HEALING,
 )
 _RUNNING = st.one_of(
-    _of(run_into, _one(*FAULTS), _AT),
+    _RUNNING_INTO,
     _of(run_beside_another, _AT, _ASK),
     _of(run_while, _AT, _LANDING),
     _of(run_while, _AT, _COLLECTING),
+    _of(run_while, _AT, _of(heal, _one("--full"))),
 )
 STEP = st.one_of(_LANDING, _ASKING, _STORING, _RUNNING)
 HISTORIES = st.lists(st.lists(STEP, min_size=1, max_size=3), min_size=2, max_size=4)

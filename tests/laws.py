@@ -6,6 +6,7 @@ What is right is what a run in an empty store says. That depends on the inputs a
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,10 @@ class Judge:
 
 
 def _told(life: Life, result: RunResult) -> tuple[Any, ...]:
-    """How a run ended: in which state, with which failures, and with which outcomes of every stage."""
+    """How a run ended: in which state, with which failures, and with which outcomes of every stage.
+
+    Of a stage its outcomes are one text, and equal ones are kept once: thousands of truths are.
+    """
     session = sessions.current()
     trees = {stage.task_id: stage.resolve(session) for stage in upstream_first(life.task())}
     failures = sorted((f["task"], f["partition"], f["cause"]) for f in result.summary["failures"])
@@ -86,7 +90,10 @@ def _told(life: Life, result: RunResult) -> tuple[Any, ...]:
         tuple(failures),
         {
             task: tree
-            and (tree.root, tree.complete, [(label, o.state, o.digest) for label, o in tree.items()])
+            and sys.intern(
+                f"{tree.root} {tree.complete}: "
+                + ", ".join([f"{label} {o.state.value} {o.digest}" for label, o in tree.items()])
+            )
             for task, tree in trees.items()
         },
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 from luigi.task_register import Register
@@ -16,10 +18,14 @@ from pipeline.build import session as sessions
 from pipeline.build.invoke import RunResult
 from pipeline.build.session import Session
 from pipeline.build.task import Stage
-from pipeline.errors import StoreUnwritable, ViewIncomplete
+from pipeline.commands import fsck
+from pipeline.errors import RecordDamaged, StoreDamaged, StoreUnwritable, ViewIncomplete
 from pipeline.release.garbage import Rules, collections
 from pipeline.store.collection import Patience
+from pipeline.store.record import parse_record
+from pipeline.store.repository import blob_name
 from pipeline.store.storage import MemoryStorage, Storage
+from pipeline.values.digest import digest_bytes
 from tests.farm import DAYS, HOURS, MODEL, MODULES, NO_HOURS, RUSH
 from tests.faults import Disturbed, Killed
 from tests.world import World
@@ -52,6 +58,9 @@ class Life:
         self.happened: set[str] = set()
         """What a reason may tell of: the names of what was edited, set, landed, and lost."""
         self.is_loaded = False
+        self._made: Stage | None = None
+        self.steps: Counter[str] = Counter()
+        """How often each has been taken, in all histories; and how often damage was healed."""
         self.begin(MemoryStorage())
 
     def begin(self, storage: Storage) -> None:
@@ -98,15 +107,26 @@ class Life:
     # Running.
 
     def task(self) -> Stage:
-        """What is asked for, of the code as it now stands, as a new process makes it."""
-        address, dates = self.asked
-        module, _, name = address.rpartition(".")
+        """What is asked for, as the process makes it that ran last, or that is about to."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _load(self, module: str) -> ModuleType:
+        """A module of the code as it now stands."""
         if not self.is_loaded:
             self.world.forget()
             self.is_loaded = True
+        return importlib.import_module(module)
+
+    def _make(self) -> Stage:
+        """What is asked for, of the code as it now stands, as a new process makes it."""
+        address, dates = self.asked
+        module, _, name = address.rpartition(".")
+        found = self._load(module)
         Register.clear_instance_cache()
         parameters = {"scale": self.scale} if address == MODEL else {}
-        task: Stage = getattr(importlib.import_module(module), name)(dates=dates, **parameters)
+        task: Stage = getattr(found, name)(dates=dates, **parameters)
         return task
 
     def run(self, storage: Storage | None = None) -> RunResult:
@@ -119,6 +139,7 @@ class Life:
 
     def run_in(self, storage: Storage) -> RunResult:
         """Run what is asked for, as a new process would."""
+        self._made = None
         self.world.clock.advance(minutes=1)
         sessions.use(Session(storage, self.world.clock, self.world.wait))
         return pipeline.run(self.task())
@@ -141,6 +162,32 @@ class Life:
                 collection.execute()
         self.happened |= {f"lost {name}" for name in before - set(self.names(""))}
 
+    def heal(self, *words: str) -> None:
+        """Have `headrace fsck --heal` look for damage, in a process of its own.
+
+        AssertionError where it moves what is whole, or of all that it reads leaves what is damaged.
+        """
+        ours, before = sessions.current(), self._held()
+        self._load("farm.tasks")
+        sessions.use(Session(self.world.storage, self.world.clock, self.world.wait))
+        try:
+            for _ in fsck.main(["--heal", *words], json=False):
+                pass
+        except StoreDamaged:
+            self.steps["heal, damage found"] += 1
+        finally:
+            sessions.use(ours)
+        after = self._held()
+        gone = before.keys() - after.keys()
+        moved = {name for name in gone if name.startswith(("blobs/", "records/"))}
+        assert moved <= damaged(before), "moved what is whole"
+        assert "--full" not in words or not damaged(after), "left what is damaged"
+        self.steps["heal, damage moved"] += bool(moved)
+        self.happened |= {f"lost {name}" for name in gone}
+
+    def _held(self) -> dict[str, bytes]:
+        return {name: self.world.storage.read(name) for name in self.names("")}
+
     def names(self, folder: str) -> list[str]:
         """The names that lie in a folder of the store."""
         return list(self.world.storage.list(folder))
@@ -154,6 +201,24 @@ class Life:
         """Delete a name of the store."""
         self.happened.add(f"lost {name}")
         self.world.storage.delete([name])
+
+
+def damaged(held: Mapping[str, bytes]) -> set[str]:
+    """Blobs that are not what their names say, and all attempts of actions of which one does not read."""
+    blobs = {n for n, data in held.items() if n.startswith("blobs/") and blob_name(digest_bytes(data)) != n}
+    records = [name for name in held if name.startswith("records/")]
+    broken = {name.rpartition("/")[0] for name in records if not _reads(held, name)}
+    return blobs | {name for name in records if name.rpartition("/")[0] in broken}
+
+
+def _reads(held: Mapping[str, bytes], name: str) -> bool:
+    """Whether it is a record, and the one before it is there."""
+    folder, _, attempt = name.rpartition("/")
+    try:
+        parse_record(name, held[name])
+    except RecordDamaged:
+        return False
+    return attempt == "1" or f"{folder}/{int(attempt) - 1}" in held
 
 
 def _place(told: dict[str, Any]) -> str:

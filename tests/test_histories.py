@@ -22,6 +22,7 @@ from pipeline.build.action import Action
 from pipeline.build.inputs import Input
 from pipeline.code.fingerprint import Code, CodeCache, root_name
 from pipeline.code.signature import of_status
+from pipeline.store import inspection, mending
 from pipeline.values.digest import Digest, digest_value
 from tests.histories import Step
 from tests.living import COUNT, Histories, life_in
@@ -113,6 +114,17 @@ def remembers_by_the_label(patch: Patch) -> None:
     )
 
 
+def heals_what_is_whole(patch: Patch) -> None:
+    """Whatever is read counts as damaged."""
+    for module in (inspection, mending):
+        patch.setattr(module, "wrong", lambda *asked, is_read: "it is odd" if is_read else "")
+
+
+def heals_nothing(patch: Patch) -> None:
+    """Damage is named, and stays where it is."""
+    patch.setattr(mending, "mend", lambda *asked: False)
+
+
 FOUND_OUT: dict[Callable[[Patch], None], list[list[Step]]] = {
     trusts_times_and_sizes: [[("sell", "2013-01-01", 0)]],
     forgets_helpers: [[("edit", "at_least")]],
@@ -121,6 +133,8 @@ FOUND_OUT: dict[Callable[[Patch], None], list[list[Step]]] = {
     forgets_how_inputs_are_asked_for: [[("edit", "DAYS")]],
     takes_what_failed_for_complete: [[("spoil", "sales/2013-01-01.csv")], [("repair",)]],
     remembers_by_the_label: [[("sell", "2013-01-01", 0)]],
+    heals_what_is_whole: [[("heal", "--full")]],
+    heals_nothing: [[("heal_after", [("flip", "records", 0)], "--full")]],
 }
 """Who decides wrongly, and a history by which that is found out."""
 

@@ -66,6 +66,7 @@ class Session:
         """What each stage would read, as it was last looked at."""
         self._code_blobs: dict[Digest, bytes] = {}
         self._codes: dict[tuple[str, ...], Digest] = {}
+        self._results: dict[tuple[type, str], str | None] = {}
         self._unloaded = Unloaded()
         self._environment: bytes | None = None
         self._makers: Makers | None = None
@@ -113,7 +114,10 @@ class Session:
 
     def declared_result(self, cls: type, method: str) -> str | None:
         """The first-party class that a method is annotated to return, as `module:Name`."""
-        return self._code_cache.declared_result(cls, method)
+        asked = cls, method
+        if asked not in self._results:
+            self._results[asked] = self._code_cache.declared_result(cls, method)
+        return self._results[asked]
 
     def keep_code(self) -> None:
         """Keep what was found out about code, for the runs to come."""

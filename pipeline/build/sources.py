@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.build.finder import Finder, Work
@@ -56,6 +56,16 @@ class Landed(Dated):
 
     def accepted(self, label: str) -> Outcome | None:
         """The hole that a day without a file is by what is declared and configured; None where it is none."""
+        if label not in self._accepted:
+            self._accepted[label] = self._declared(label)
+        return self._accepted[label]
+
+    @cached_property
+    def _accepted(self) -> dict[str, Outcome | None]:
+        """What `accepted` said: each day that is absent is asked after many times in a run."""
+        return {}
+
+    def _declared(self, label: str) -> Outcome | None:
         day, moment = day_of(label), moment_of(label)
         if self.begins is not None and day < self.begins:
             return hole("before history begins")

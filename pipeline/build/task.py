@@ -17,6 +17,7 @@ import luigi
 from pipeline.build import messages, run, status
 from pipeline.build import session as sessions
 from pipeline.build.configuration import LUIGI_DEFAULTS, set_absent
+from pipeline.build.declared import Declared
 from pipeline.build.inputs import Input, Inputs
 from pipeline.build.outcome import Outcome
 from pipeline.build.parameter import DatesParameter
@@ -41,7 +42,7 @@ messages.install()
 set_absent(LUIGI_DEFAULTS)
 
 
-class Stage(luigi.Task):
+class Stage(Declared, luigi.Task):
     """A task whose values are named by what they are made from."""
 
     contract: ClassVar[Contract | None] = None

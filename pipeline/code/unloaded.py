@@ -18,15 +18,21 @@ class Unloaded:
     def __init__(self) -> None:
         self._awaited: dict[str, tuple[Signature, str | None]] = {}
         """Each with its signature and its meaning when it was identified."""
+        self._known: set[str] = set()
+        """All files that were identified: a run has one answer for each, so none is looked at twice."""
         self._count = 0
         """How many modules there were at the last look: none was loaded while it stays."""
+        self._loaded: tuple[int, set[str]] = 0, set()
+        """The files of all modules, of which there were so many then."""
 
     def identified(self, code: Code) -> None:
         """Await the files of a code of which nothing is loaded yet."""
-        loaded = _loaded()
-        for path, signature in code.files.items():
-            if path not in loaded:
-                self._awaited[path] = signature, code.meanings.get(path)
+        new = code.files.keys() - self._known
+        if not new:
+            return
+        self._known |= new
+        for path in new - self._files():
+            self._awaited[path] = code.files[path], code.meanings.get(path)
 
     def edited(self) -> list[str]:
         """Files that were loaded since, and by then meant something else than when they were identified."""
@@ -34,12 +40,18 @@ class Unloaded:
             return []
         self._count = len(sys.modules)
         found = []
-        for path in sorted(self._awaited.keys() & _loaded()):
+        for path in sorted(self._awaited.keys() & self._files()):
             if self._is_other(path):
                 found.append(path)
             else:
                 del self._awaited[path]
         return found
+
+    def _files(self) -> set[str]:
+        count = len(sys.modules)
+        if self._loaded[0] != count:
+            self._loaded = count, _loaded()
+        return self._loaded[1]
 
     def _is_other(self, path: str) -> bool:
         signature, meant = self._awaited[path]

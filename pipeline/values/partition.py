@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal, TypeGuard
 
 from pipeline.values.digest import Digest, digest_value
@@ -181,9 +182,10 @@ def is_hour(value: object) -> TypeGuard[datetime]:
 
 def label_of(moment: date) -> str:
     """A partition's label: `2013-05-06`, or of an hour `2013-05-06T07`."""
-    return f"{moment:%Y-%m-%dT%H}" if isinstance(moment, datetime) else moment.isoformat()
+    return moment.isoformat(timespec="hours")[:13] if isinstance(moment, datetime) else moment.isoformat()
 
 
+@lru_cache(maxsize=1 << 14)
 def moment_of(label: str) -> date:
     """The day or the hour that a label names; ValueError where it names none."""
     if _HOUR.fullmatch(label):

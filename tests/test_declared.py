@@ -1,0 +1,57 @@
+"""What a task declares is looked for once in each class, and is what Luigi would find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import luigi
+import pytest
+
+from pipeline.build.parameter import DatesParameter
+from pipeline.build.task import Dated, Stage
+
+
+class Plain(Dated):
+    """A task with parameters of its own, and those of its base."""
+
+    first = luigi.IntParameter(default=1)
+    second = luigi.Parameter(default="")
+
+
+def test_they_are_those_that_luigi_finds() -> None:
+    assert Plain.get_params() == luigi.Task.get_params.__func__(Plain)  # type: ignore[attr-defined]
+    assert [name for name, _ in Plain.get_params()] == ["dates", "first", "second"]
+
+
+def test_a_class_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[type] = []
+    whole = luigi.Task.get_params.__func__  # type: ignore[attr-defined]
+
+    def look(cls: type) -> Any:
+        looked.append(cls)
+        return whole(cls)
+
+    monkeypatch.setattr(luigi.Task, "get_params", classmethod(look))
+
+    class Asked(Plain):
+        """Nobody has asked for it yet."""
+
+    for _ in range(3):
+        Asked(dates="2013-05")
+
+    assert looked == [Asked]
+
+
+def test_what_is_added_to_a_class_before_its_first_task_is_found() -> None:
+    class Extended(Stage):
+        """As `luigi.util.inherits` extends a class."""
+
+    Extended.dates = DatesParameter()  # type: ignore[attr-defined]
+
+    assert [name for name, _ in Extended.get_params()] == ["dates"]
+
+
+def test_what_a_caller_does_to_the_list_is_its_own_affair() -> None:
+    Plain.get_params().clear()
+
+    assert len(Plain.get_params()) == 3
