@@ -185,7 +185,7 @@ def label_of(moment: date) -> str:
     return moment.isoformat(timespec="hours")[:13] if isinstance(moment, datetime) else moment.isoformat()
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 10)
 def moment_of(label: str) -> date:
     """The day or the hour that a label names; ValueError where it names none."""
     if _HOUR.fullmatch(label):
