@@ -219,8 +219,9 @@ _LANDING = st.one_of(
     _of(move, _one(*DROPS), _one("x", "y")), _of(spoil, _FILE), _of(withdraw, _FILE), _of(drop_again, _FILE),
     _of(repair),
 )  # fmt: skip
+_EDITING = _of(edit, _one(*EDITS))
 _ASKING = st.one_of(
-    _of(edit, _one(*EDITS)), _of(edit, _one(*EDITS)), _of(set_scale, _one(1, 2)), _of(set_floor, _one(0, 1)),
+    _EDITING, _EDITING, _EDITING, _EDITING, _of(set_scale, _one(1, 2)), _of(set_floor, _one(0, 1)),
     _of(accept_gap, _one("", DAYS[1], DAYS[3])), _of(ask, _ASK), _of(wait_a_day),
 )  # fmt: skip
 _COLLECTING = _of(collect, _one(0, 1, 30), _one(0, 1))
