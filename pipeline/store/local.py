@@ -73,8 +73,11 @@ class LocalStorage:
         check_range(start, size)
         try:
             with opened(self._path(name)) as descriptor:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
+                    raise missing(name)
                 # Never ask for more than there is: read() allocates what it is asked for.
-                rest = max(0, os.fstat(descriptor).st_size - start)
+                rest = max(0, found.st_size - start)
                 return read(descriptor, start, rest if size is None else min(size, rest))
         except OSError as error:
             if error.errno in _NO_REGULAR_FILE:
