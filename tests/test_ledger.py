@@ -358,6 +358,18 @@ def test_luigi_hears_of_two_values_too_and_of_them_once(raced: World) -> None:
     assert [run["status"] for run in runs(raced.storage)] == ["failed", "complete"]
 
 
+def test_a_stage_that_reports_twice_in_a_run_is_told_of_as_it_reported_last(lab: World) -> None:
+    """Its second report, such as that of a stage whose outcomes were lost, may tell of no build."""
+    lab.run("lab.tasks.Clean", dates=DATES)
+    session = sessions.current()
+    [name] = [each for each in ledger.stages(session.storage, session.run_id) if each.startswith("Clean")]
+
+    run.keep_report(session, name, Report("Clean"), {}, 0.0)
+
+    told = ledger.stages(session.storage, session.run_id)[name]
+    assert (told["built"], told["builds"]) == (0, [])
+
+
 # Rules on plain values.
 
 
