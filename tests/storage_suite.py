@@ -124,6 +124,15 @@ class StorageSuite:
         with pytest.raises(ValueError, match="negative"):
             storage.read("digits", start, size)
 
+    @pytest.mark.parametrize("name", ["absent", "a"])
+    @pytest.mark.parametrize(("start", "size"), [(0, 0), (1 << 20, None), (1 << 20, 5)])
+    def test_no_part_of_what_is_absent_is_there(
+        self, storage: Storage, name: str, start: int, size: int | None
+    ) -> None:
+        storage.put({"a/x": b"data"}, durable=False)
+        with pytest.raises(FileNotFoundError):
+            storage.read(name, start, size)
+
     @pytest.mark.parametrize("name", ["absent", "a/absent", "a", "a/x/absent", "deep/er/absent"])
     def test_an_absent_name_is_named(self, storage: Storage, name: str) -> None:
         storage.put({"a/x": b"data"}, durable=False)

@@ -121,6 +121,20 @@ def test_a_claim_lasts_as_long_however_long_ago_its_process_took_the_first(
     assert parse_json(storage.read(NAME))["expires_at"] > clock().isoformat()
 
 
+def test_a_claim_says_whose_it_is_where_the_clock_was_set_back(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    claims = Claims(storage, clock)
+    for moved in (-1, LIFETIME_S, -2 * LIFETIME_S):
+        clock.advance(seconds=moved)
+        claims.take(KEY)
+
+        told = parse_json(storage.read(NAME))
+        claims.release()
+
+        assert told == claim.this_process(clock())
+
+
 def test_a_claim_that_was_taken_over_names_its_new_holder(storage: MemoryStorage, clock: FakeClock) -> None:
     claimed_by(storage, clock, host="elsewhere", pid=1)
     clock.advance(seconds=LIFETIME_S)

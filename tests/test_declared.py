@@ -36,10 +36,13 @@ def test_a_class_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None
     class Asked(Plain):
         """Nobody has asked for it yet."""
 
+    Asked(dates="2013-05")  # whereupon Luigi adds to the class what it notes of it
+    Asked(dates="2013-05")
+    looked.clear()
     for _ in range(3):
-        Asked(dates="2013-05")
+        Asked(dates="2013-06")
 
-    assert looked == [Asked]
+    assert looked == []
 
 
 def test_what_is_added_to_a_class_before_its_first_task_is_found() -> None:
@@ -49,6 +52,20 @@ def test_what_is_added_to_a_class_before_its_first_task_is_found() -> None:
     Extended.dates = DatesParameter()  # type: ignore[attr-defined]
 
     assert [name for name, _ in Extended.get_params()] == ["dates"]
+
+
+def test_what_a_notebook_changes_of_a_class_is_found() -> None:
+    class Changed(Plain):
+        """As IPython's autoreload changes a class, in its place."""
+
+    assert Changed.get_params()[1][1]._default == 1
+    Changed.first = luigi.IntParameter(default=2)
+    Changed.third = luigi.Parameter(default="")  # type: ignore[attr-defined]
+
+    found = Changed.get_params()
+
+    assert found == luigi.Task.get_params.__func__(Changed)  # type: ignore[attr-defined]
+    assert sorted(name for name, _ in found) == ["dates", "first", "second", "third"]
 
 
 def test_what_a_caller_does_to_the_list_is_its_own_affair() -> None:

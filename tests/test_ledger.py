@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -348,6 +349,38 @@ def test_an_action_that_made_two_values_fails_the_run_that_saw_it(
     assert raced.load("lab.tasks.Number", dates=DATES) == 1  # the first stands
 
 
+POSITIVE = """
+    class Positive(Map):
+        "None of the readings, for a reason that is not of its inputs."
+        def requires(self):
+            return {"readings": Readings(dates=self.dates)}
+
+        def build(self, readings):
+            import pyarrow as pa
+            from pipeline import Conserved
+            reason = (ASIDE / "number").read_text()
+            return Conserved(readings.slice(0, 0), rejected=pa.table({"reason": [reason]}))
+"""
+
+
+def test_an_alarm_names_what_was_set_aside(lab: World) -> None:
+    """Two runs made the same value, and set other rows aside."""
+    lab.storage = other = MemoryStorage()
+    lab.code("lab.tasks", (TASKS + POSITIVE).replace("ASIDE_FOLDER", str(lab.folder)))
+    lab.run("lab.tasks.Readings", dates="2013-05-01")
+    raced = Raced(other)
+    MemoryStorage.put(raced, {name: other.read(name) for name in other.list("")})
+    (lab.folder / "number").write_text("1")
+    lab.run("lab.tasks.Positive", dates="2013-05-01")
+    (lab.folder / "number").write_text("2")
+    lab.storage = raced
+
+    [alarm] = lab.run("lab.tasks.Positive", dates="2013-05-01").summary["alarms"]
+
+    assert re.match(r"NotReproducible: Positive [-0-9]+ made value \w{12} and rejected \w{12} where", alarm)
+    assert "another value" not in alarm
+
+
 def test_luigi_hears_of_two_values_too_and_of_them_once(raced: World) -> None:
     raced.session()
     raced.task("lab.tasks.Number", dates=DATES)
@@ -356,6 +389,18 @@ def test_luigi_hears_of_two_values_too_and_of_them_once(raced: World) -> None:
     assert build(raced, "Number") is LuigiStatusCode.SUCCESS
 
     assert [run["status"] for run in runs(raced.storage)] == ["failed", "complete"]
+
+
+def test_a_stage_that_reports_twice_in_a_run_is_told_of_as_it_reported_last(lab: World) -> None:
+    """Its second report, such as that of a stage whose outcomes were lost, may tell of no build."""
+    lab.run("lab.tasks.Clean", dates=DATES)
+    session = sessions.current()
+    [name] = [each for each in ledger.stages(session.storage, session.run_id) if each.startswith("Clean")]
+
+    run.keep_report(session, name, Report("Clean"), {}, 0.0)
+
+    told = ledger.stages(session.storage, session.run_id)[name]
+    assert (told["built"], told["builds"]) == (0, [])
 
 
 # Rules on plain values.

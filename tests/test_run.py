@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
@@ -199,6 +200,25 @@ def test_code_that_is_repaired_does_so_too(lab: World) -> None:
 
     assert [b for b in built if b.startswith("Blocking")] == days("Blocking", 4, 5)
     assert (failures, status) == ([], "complete")
+
+
+def test_where_history_begins_may_change_in_one_process(lab: World) -> None:
+    """As IPython's autoreload changes a class, in its place."""
+    source = lab.task("lab.tasks.Readings", dates=DATES)
+    assert source.accepted("2013-05-01")
+
+    type(source).begins = datetime.date(2013, 5, 1)
+
+    assert source.accepted("2013-05-01") is None
+
+
+def test_a_source_is_sent_to_who_reads_a_file_without_what_it_said_of_all_days(lab: World) -> None:
+    source = lab.task("lab.tasks.Readings", dates="2012-05-01-2013-05-07")
+    before = len(ForkingPickler.dumps(source))
+    for label in source.partitions().labels():
+        source.accepted(label)
+
+    assert len(ForkingPickler.dumps(source)) == before
 
 
 def test_days_before_history_begins_are_holes(lab: World) -> None:

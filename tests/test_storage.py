@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from pipeline.errors import StoreUnwritable
 from pipeline.store import local
 from pipeline.store.local import LocalStorage
+from pipeline.store.shared import SharedFile
 from pipeline.store.storage import MemoryStorage, Storage
 from tests.faults import Disturbed
 from tests.storage_suite import StorageSuite, assert_one_winner_each, race
@@ -346,6 +348,59 @@ def test_equal_bytes_that_need_not_be_durable_share_a_file(storage: LocalStorage
         storage.put({name: b"this process"}, durable=False)
 
     assert (storage.root / "claims/a").samefile(storage.root / "claims/b")
+
+
+class Seen(SharedFile):
+    """While its bytes are looked at, another thread puts others."""
+
+    storage: LocalStorage
+    told: bytes
+
+    @property
+    def data(self) -> bytes:
+        self.storage._last = None
+        self.storage.put({"claims/others": b"another process"}, durable=False)
+        return self.told
+
+    @data.setter
+    def data(self, told: bytes) -> None:
+        self.told = told
+
+
+def test_bytes_that_another_thread_puts_meanwhile_are_not_taken_for_these(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Seen, "storage", storage, raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "SharedFile", Seen)
+        storage.put({"claims/a": b"this process"}, durable=False)
+
+    storage.put({"claims/b": b"this process"}, durable=False)
+
+    assert storage.read("claims/b") == b"this process"
+
+
+AT_EXIT = """
+    import atexit, os, sys
+    from pathlib import Path
+    from pipeline.store.local import LocalStorage
+
+    storage, other = LocalStorage(Path(sys.argv[1])), Path(sys.argv[1] + ".other")
+    other.write_bytes(b"other")
+
+    def leave():
+        held = os.open(other, os.O_RDONLY)  # takes the first number that is free
+        storage.put({"claims/b": b"this process"}, durable=False)
+
+    atexit.register(leave)
+    storage.put({"claims/a": b"this process"}, durable=False)
+"""
+
+
+def test_what_is_put_while_the_process_exits_holds_its_own_bytes(storage: LocalStorage) -> None:
+    subprocess.run([sys.executable, "-c", dedent(AT_EXIT), str(storage.root)], check=True)
+
+    assert storage.read("claims/b") == b"this process"
 
 
 @pytest.mark.parametrize("items", [FEW, MANY], ids=["few", "many"])

@@ -63,6 +63,35 @@ def test_a_module_edited_before_it_is_loaded_ends_the_run_and_keeps_nothing(
     assert [value["value"] for value in lab.load(SCALED, dates=DATES).values()] == [6, 6]
 
 
+SECOND = """
+    class Second(Map):
+        "By the same factor, and nothing of the first."
+        def requires(self):
+            return {"readings": Readings(dates=self.dates)}
+
+        def build(self, readings):
+            from lab.factor import FACTOR
+            return {"value": readings["value"][0].as_py() * FACTOR}
+
+    class Both(Map):
+        "One of which breaks."
+        def requires(self):
+            return {"first": Scaled(dates=self.dates), "second": Second(dates=self.dates)}
+
+        def build(self, first, second):
+            return [first, second]
+"""
+
+
+def test_no_other_stage_keeps_what_it_made_of_the_edited_module(lab: World) -> None:
+    lab.code("lab.tasks", TASKS + SECOND)
+
+    stopped = lab.run("lab.tasks.Both", dates=DATES)
+
+    assert "factor.py was edited while the run was under way" in stopped.summary["error"]
+    assert not list(Repository(lab.storage).records("Second"))
+
+
 def test_a_comment_edited_before_its_module_is_loaded_is_no_edit(lab: World) -> None:
     lab.edit("lab.tasks", '.replace("FACTOR = 1", "FACTOR = 2")', '+ "# one\\n"')
 

@@ -38,7 +38,7 @@ class Claims:
         self._held: set[str] = set()
         self._adopted: set[str] = set()
         self._told = b""
-        self._told_until = clock()
+        self._told_at: datetime.datetime | None = None
 
     def take(self, key: Digest) -> bool:
         """Claim an action; False while somebody else is building it."""
@@ -66,10 +66,10 @@ class Claims:
         self.release()
 
     def _mine(self) -> bytes:
-        now = self._clock()
-        if now >= self._told_until:
-            self._told = canonical_json(this_process(now))
-            self._told_until = now + datetime.timedelta(seconds=_RENEWED_S)
+        now, told_at = self._clock(), self._told_at
+        # A clock that was set back is believed: a claim would else outlive its process on other machines.
+        if told_at is None or not 0 <= (now - told_at).total_seconds() < _RENEWED_S:
+            self._told, self._told_at = canonical_json(this_process(now)), now
         return self._told
 
     def _is_live(self, name: str) -> bool:

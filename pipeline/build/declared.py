@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-_found: WeakKeyDictionary[type, list[tuple[str, Any]]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[type, tuple[int, list[tuple[str, Any]]]] = WeakKeyDictionary()
+"""By class, how many attributes it had, those of its bases included, and its parameters."""
 
 
 class Declared:
-    """What a task is beside `luigi.Task`. A class has all its parameters before its first task is made."""
+    """What a task is beside `luigi.Task`. A class may be given parameters later on, as a notebook may do."""
 
     @classmethod
     def get_params(cls) -> list[tuple[str, Any]]:
         """The parameters by name, in the order in which they were declared."""
-        if cls not in _found:
-            _found[cls] = super().get_params()  # type: ignore[misc]
-        return list(_found[cls])
+        count = sum(len(vars(each)) for each in cls.__mro__)
+        known, found = _found.get(cls, (0, []))
+        if known != count or any(getattr(cls, name, None) is not parameter for name, parameter in found):
+            found = super().get_params()  # type: ignore[misc]
+            _found[cls] = count, found
+        return list(found)

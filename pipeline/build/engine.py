@@ -304,11 +304,11 @@ class Engine(Finder):
         )
 
     def _alarm(self, action: Action, draft: Draft, commit: Commit) -> None:
-        ours = draft.body["outputs"]["value"]["digest"]
-        first = "the earlier one is lost, ours stands" if commit.is_ours else "the earlier one stands"
+        ours = [f"{name} {Digest(out['digest']).short}" for name, out in draft.body["outputs"].items()]
+        first = "what was first is lost, ours stands" if commit.is_ours else "what was first stands"
         text = (
-            f"NotReproducible: {action.label} made {Digest(ours).short} where "
-            f"{record_folder(action.task, action.key)} held another value; {first}. "
+            f"NotReproducible: {action.label} made {' and '.join(ours)} where "
+            f"{record_folder(action.task, action.key)} held something else; {first}. "
             f"Look for threads, clocks, random numbers or unordered sets in its build"
         )
         log.warning("%s", text)

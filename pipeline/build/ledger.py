@@ -41,9 +41,13 @@ def say_where_it_goes() -> None:
 def stages(storage: Storage, run_id: str) -> dict[str, Any]:
     """What each stage of a run reported, by task id; what does not read any more is left out."""
     return {
-        task_id: {**stage, "builds": reports.builds(cache.recall(storage, f"runs/{run_id}/builds/{task_id}"))}
+        task_id: {**stage, "builds": _builds(storage, run_id, task_id) if stage["built"] else []}
         for task_id, stage in outlines(storage, run_id).items()
     }
+
+
+def _builds(storage: Storage, run_id: str, task_id: str) -> list[dict[str, Any]]:
+    return reports.builds(cache.recall(storage, f"runs/{run_id}/builds/{task_id}"))
 
 
 def outlines(storage: Storage, run_id: str) -> dict[str, Any]:

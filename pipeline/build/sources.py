@@ -56,14 +56,19 @@ class Landed(Dated):
 
     def accepted(self, label: str) -> Outcome | None:
         """The hole that a day without a file is by what is declared and configured; None where it is none."""
-        if label not in self._accepted:
-            self._accepted[label] = self._declared(label)
-        return self._accepted[label]
+        asked = label, self.begins
+        if asked not in self._accepted:
+            self._accepted[asked] = self._declared(label)
+        return self._accepted[asked]
 
     @cached_property
-    def _accepted(self) -> dict[str, Outcome | None]:
+    def _accepted(self) -> dict[tuple[str, datetime.date | None], Outcome | None]:
         """What `accepted` said: each day that is absent is asked after many times in a run."""
         return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a process is sent that reads one file: nothing that was said of all days."""
+        return {name: value for name, value in vars(self).items() if name != "_accepted"}
 
     def _declared(self, label: str) -> Outcome | None:
         day, moment = day_of(label), moment_of(label)

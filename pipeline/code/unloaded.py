@@ -20,6 +20,8 @@ class Unloaded:
         """Each with its signature and its meaning when it was identified."""
         self._known: set[str] = set()
         """All files that were identified: a run has one answer for each, so none is looked at twice."""
+        self._edited: list[str] = []
+        """Those that were loaded, and meant something else by then: nothing made since can be kept."""
         self._count = 0
         """How many modules there were at the last look: none was loaded while it stays."""
         self._loaded: tuple[int, set[str]] = 0, set()
@@ -36,16 +38,13 @@ class Unloaded:
 
     def edited(self) -> list[str]:
         """Files that were loaded since, and by then meant something else than when they were identified."""
-        if not self._awaited or len(sys.modules) == self._count:
-            return []
-        self._count = len(sys.modules)
-        found = []
-        for path in sorted(self._awaited.keys() & self._files()):
-            if self._is_other(path):
-                found.append(path)
-            else:
+        if self._awaited and len(sys.modules) != self._count:
+            self._count = len(sys.modules)
+            for path in sorted(self._awaited.keys() & self._files()):
+                if self._is_other(path):
+                    self._edited.append(path)
                 del self._awaited[path]
-        return found
+        return self._edited
 
     def _files(self) -> set[str]:
         count = len(sys.modules)

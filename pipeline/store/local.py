@@ -73,8 +73,11 @@ class LocalStorage:
         check_range(start, size)
         try:
             with opened(self._path(name)) as descriptor:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
+                    raise missing(name)
                 # Never ask for more than there is: read() allocates what it is asked for.
-                rest = max(0, os.fstat(descriptor).st_size - start)
+                rest = max(0, found.st_size - start)
                 return read(descriptor, start, rest if size is None else min(size, rest))
         except OSError as error:
             if error.errno in _NO_REGULAR_FILE:
@@ -218,12 +221,13 @@ class LocalStorage:
 
     def _put_again(self, items: Mapping[str, bytes]) -> bool:
         """Give one name the bytes that were put last, as another link to their file; false if that fails."""
-        if self._last is None or list(items.values()) != [self._last.data]:
+        last = self._last  # another thread may put others meanwhile
+        if last is None or list(items.values()) != [last.data]:
             return False
         [name] = items
         with suppress(OSError):  # the file is gone, the name taken, its folder not there: as any other, then
             self._require_own_folders(name)
-            self._last.link(self._path(name))
+            last.link(self._path(name))
             return True
         return False
 

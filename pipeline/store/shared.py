@@ -20,7 +20,8 @@ class SharedFile:
     def __init__(self, descriptor: int, data: bytes) -> None:
         self.data = data
         self._descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
+        # Not at exit, which may be before the last put: the number would be another file's by then.
+        weakref.finalize(self, os.close, descriptor).atexit = False
 
     @classmethod
     def of(cls, path: str, data: bytes) -> Self | None:
