@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pipeline.build.invoke import run
 from pipeline.build.session import Session
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Repository
@@ -65,7 +68,9 @@ def test_a_module_edited_before_it_is_loaded_ends_the_run_and_keeps_nothing(
 
 SECOND = """
     class Second(Map):
-        "By the same factor, and nothing of the first."
+        "By the same factor, and nothing of the first, after which it comes."
+        priority = -1
+
         def requires(self):
             return {"readings": Readings(dates=self.dates)}
 
@@ -117,3 +122,42 @@ def load_made(lab: World) -> list[dict[str, int]]:
     """What stands for the code as it was when the run began."""
     lab.code("lab.factor", "FACTOR = 1\n")
     return list(lab.load(SCALED, dates=DATES).values())
+
+
+LOADED = TASKS.replace("import os\n", "import os\n    import lab.factor\n").replace(
+    "FACTOR = 2", "FACTOR = 1"
+)
+
+
+@pytest.mark.parametrize(
+    "tasks", [LOADED, TASKS.replace("FACTOR = 2", "FACTOR = 1")], ids=["at once", "late"]
+)
+def test_what_was_edited_after_it_was_loaded_runs_no_more_until_it_is_loaded_anew(
+    lab: World, tasks: str
+) -> None:
+    """As in a notebook: several runs in one process."""
+    lab.code("lab.tasks", tasks)
+    lab.session()
+    scaled = lab.task(SCALED, dates=DATES)
+    assert len(run(scaled).built) == 4
+    lab.code("lab.factor", "FACTOR = 5\n")
+    lab.rows("readings/2013-05-01.csv", [{"name": "a", "value": 4}])
+
+    stopped = run(scaled)
+
+    assert "lab.factor (FACTOR) was edited after this process loaded it" in stopped.summary["error"]
+    assert "Scaled 2013-05-01" not in stopped.built
+    importlib.invalidate_caches()
+    importlib.reload(sys.modules["lab.factor"])
+    assert run(scaled).is_complete
+    assert [value["value"] for value in lab.load(SCALED, dates=DATES).values()] == [20, 15]
+
+
+def test_a_comment_edited_after_its_module_was_loaded_is_no_edit(lab: World) -> None:
+    lab.code("lab.tasks", LOADED)
+    lab.session()
+    scaled = lab.task(SCALED, dates=DATES)
+    run(scaled)
+    lab.code("lab.factor", "# One.\nFACTOR = 1\n")
+
+    assert run(scaled).is_complete

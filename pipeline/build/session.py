@@ -19,6 +19,7 @@ from pipeline.build.nodes import as_found, decode, encode
 from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
+from pipeline.code.loaded import require_as_loaded
 from pipeline.code.unloaded import Unloaded
 from pipeline.errors import TaskError
 from pipeline.store.local import DURABILITIES, Durability, LocalStorage
@@ -85,7 +86,10 @@ class Session:
     # What code is.
 
     def code(self, roots: tuple[str, ...]) -> Digest:
-        """The identity of the code that some classes reach; see `pipeline.code.fingerprint`."""
+        """The identity of the code that some classes reach; see `pipeline.code.fingerprint`.
+
+        TaskError where this process has loaded something else.
+        """
         if roots not in self._codes:
             code = self._code_cache.identify(roots)
             blob = canonical_json(
@@ -95,6 +99,7 @@ class Session:
                     "python": code.python,
                 }
             )
+            require_as_loaded(code.parts)
             self._unloaded.identified(code)
             self._codes[roots] = digest_bytes(blob)
             self._code_blobs[self._codes[roots]] = blob

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from pipeline.code import loaded
 from pipeline.code.fingerprint import Code
 from pipeline.code.signature import Signature, of_path
 
@@ -44,6 +45,8 @@ class Unloaded:
                 if self._is_other(path):
                     self._edited.append(path)
                 del self._awaited[path]
+            if not self._edited:
+                loaded.note_loaded()
         return self._edited
 
     def _files(self) -> set[str]:
