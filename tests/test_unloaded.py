@@ -27,7 +27,9 @@ TASKS = """
         contract = Contract((Column("name", "string"), Column("value", "int64")), key=("name",))
 
     class Scaled(Map):
-        "Readings by a factor; somebody edits it before it is loaded."
+        "Readings by a factor; somebody edits it before it is loaded. The first of all that need it."
+        priority = 1
+
         def requires(self):
             return {"readings": Readings(dates=self.dates)}
 
@@ -68,9 +70,7 @@ def test_a_module_edited_before_it_is_loaded_ends_the_run_and_keeps_nothing(
 
 SECOND = """
     class Second(Map):
-        "By the same factor, and nothing of the first, after which it comes."
-        priority = -1
-
+        "By the same factor, and nothing of the first."
         def requires(self):
             return {"readings": Readings(dates=self.dates)}
 
