@@ -11,7 +11,7 @@ from pipeline.build.parameter import DatesParameter
 from pipeline.build.task import Dated, Stage
 
 
-class Plain(Dated):
+class WithParameters(Dated):
     """A task with parameters of its own, and those of its base."""
 
     first = luigi.IntParameter(default=1)
@@ -19,8 +19,8 @@ class Plain(Dated):
 
 
 def test_they_are_those_that_luigi_finds() -> None:
-    assert Plain.get_params() == luigi.Task.get_params.__func__(Plain)  # type: ignore[attr-defined]
-    assert [name for name, _ in Plain.get_params()] == ["dates", "first", "second"]
+    assert WithParameters.get_params() == luigi.Task.get_params.__func__(WithParameters)  # type: ignore[attr-defined]
+    assert [name for name, _ in WithParameters.get_params()] == ["dates", "first", "second"]
 
 
 def test_a_class_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_a_class_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(luigi.Task, "get_params", classmethod(look))
 
-    class Asked(Plain):
+    class Asked(WithParameters):
         """Nobody has asked for it yet."""
 
     Asked(dates="2013-05")  # whereupon Luigi adds to the class what it notes of it
@@ -55,7 +55,7 @@ def test_what_is_added_to_a_class_before_its_first_task_is_found() -> None:
 
 
 def test_what_a_notebook_changes_of_a_class_is_found() -> None:
-    class Changed(Plain):
+    class Changed(WithParameters):
         """As IPython's autoreload changes a class, in its place."""
 
     assert Changed.get_params()[1][1]._default == 1
@@ -69,6 +69,6 @@ def test_what_a_notebook_changes_of_a_class_is_found() -> None:
 
 
 def test_what_a_caller_does_to_the_list_is_its_own_affair() -> None:
-    Plain.get_params().clear()
+    WithParameters.get_params().clear()
 
-    assert len(Plain.get_params()) == 3
+    assert len(WithParameters.get_params()) == 3
