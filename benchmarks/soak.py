@@ -31,6 +31,7 @@ from tests import conftest
 from tests.living import Histories, life_in
 
 OF_A_SEED = 500
+LIVED = Check("histories lived", low=1)
 BAR = Check("histories that broke a law", high=0)
 NO_STEPS = ("histories", "nights", "heal, damage found", "heal, damage moved")
 """What is counted beside the steps."""
@@ -47,7 +48,7 @@ class Lived(NamedTuple):
 def main(words: Sequence[str] | None = None) -> int:
     """Live, print, and keep the figures; 1 where a law was broken."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
-    parser.add_argument("--histories", type=int, default=20_000)
+    parser.add_argument("--histories", type=int, default=20_000, help="over 500: in whole seeds of so many")
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no seed after so many")
     asked = parser.parse_args(words)
@@ -114,7 +115,8 @@ def _keep(lived: list[Lived], seconds: float) -> int:
         "ms_of_a_history_on_a_core": round(1000 * seconds * cores / max(1, steps["histories"])),
     }
     broken = sum(bool(each.broken) for each in lived)
-    return keep("soak", "drawn histories, each night of them held to the laws", measured, [BAR.apply(broken)])
+    bars = [LIVED.apply(steps["histories"]), BAR.apply(broken)]
+    return keep("soak", "drawn histories, each night of them held to the laws", measured, bars)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One process's view of a run: its store, its clock, and what it need not find out twice.
 
-Answers are remembered for the length of a run, positive ones alone: with several workers a stage is
-settled by a forked child, and its parent reads what it found from the run's folder.
+What was made is remembered for the length of a run, and what was not is asked for again: with several workers
+a stage is settled by a forked child, and its parent reads what it found from the run's folder.
 """
 
 from __future__ import annotations
