@@ -115,7 +115,7 @@ def _keep(lived: list[Lived], seconds: float) -> int:
         "ms_of_a_history_on_a_core": round(1000 * seconds * cores / max(1, steps["histories"])),
     }
     broken = sum(bool(each.broken) for each in lived)
-    bars = [LIVED.apply(steps["histories"]), BAR.apply(broken)]
+    bars = [BAR.apply(broken), LIVED.apply(steps["histories"])]
     return keep("soak", "drawn histories, each night of them held to the laws", measured, bars)
 
 
