@@ -343,6 +343,23 @@ def test_names_that_somebody_else_left_unsynced_are_synced(
     assert violations(events, storage.root, items) == []
 
 
+def test_what_cannot_be_looked_at_is_not_taken_for_absent(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blob that was to be set aside would be left in its place, and its removal acknowledged."""
+    storage.put({"blobs/a": b"rotten"})
+
+    def fail(path: str) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "lstat", fail)
+        with pytest.raises(StoreUnwritable, match="Input/output error"):
+            storage.move("blobs/a", "trash/a")
+
+    assert [*storage.list("")] == ["blobs/a"]
+
+
 def test_equal_bytes_that_need_not_be_durable_share_a_file(storage: LocalStorage) -> None:
     for name in ("claims/a", "claims/b"):
         storage.put({name: b"this process"}, durable=False)

@@ -56,6 +56,23 @@ def remove(paths: Iterable[str]) -> None:
             os.unlink(path)
 
 
+def mode_of(path: str) -> int:
+    """What kind of thing has a path, in the words of `stat`; that of a symbolic link itself, 0 of nothing.
+
+    OSError where that can't be told, of which `os.path.lexists` would say that there is nothing.
+    """
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def close(descriptor: int) -> None:
+    """Give a descriptor back, whatever the system says of it: it is gone in any case."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
 def open_nofollow(path: str, flags: int = os.O_RDONLY, mode: int = 0o777) -> int:
     """Open a path whose last part is not a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline.errors import StoreUnwritable
-from pipeline.store.disk import fsync, opened, read, remove, syncfs, write_new
+from pipeline.store.disk import fsync, mode_of, opened, read, remove, syncfs, write_new
 from pipeline.store.refusal import writing
 from pipeline.store.shared import SharedFile
 from pipeline.store.storage import (
@@ -160,14 +160,14 @@ class LocalStorage:
         """See `Storage.move`."""
         check_name(name)
         check_name(to)
-        if os.path.lexists(self._path(name)):
-            with writing(self._root, [to]):
+        with writing(self._root, [to]):
+            if mode_of(self._path(name)):
                 try:
                     self._place(os.replace, self._path(name), to)
                     self._remove_empty_folders(name)
                     return
                 except FileNotFoundError:
-                    if os.path.lexists(self._path(name)):
+                    if mode_of(self._path(name)):
                         raise
         raise missing(name)
 
@@ -250,14 +250,14 @@ class LocalStorage:
         try:
             self._place(os.link, temporary, name)
         except FileNotFoundError:
-            if os.path.lexists(temporary):
+            if mode_of(temporary):
                 raise
             raise StoreUnwritable(
                 f"can't write {name!r} in the store {self._root}: this process was stopped so long that a "
                 f"collection took its half-written file {temporary}; run again"
             ) from None
         except FileExistsError:
-            if self.stat(name) is None and os.path.lexists(self._path(name)):
+            if self.stat(name) is None and mode_of(self._path(name)):
                 raise  # a folder or a symbolic link: the name can neither be read nor created
             return False
         return True
@@ -280,7 +280,7 @@ class LocalStorage:
     def _require_own_folders(self, name: str) -> None:
         """Raise OSError where a folder on the way to a name is a symbolic link: it may lead anywhere."""
         while name := name.rpartition("/")[0]:
-            if os.path.islink(self._path(name)):
+            if stat.S_ISLNK(mode_of(self._path(name))):
                 raise OSError(errno.ELOOP, "a symbolic link in a folder's place", self._path(name))
 
     def _new_temporary(self) -> str:

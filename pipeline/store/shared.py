@@ -11,7 +11,7 @@ import weakref
 from contextlib import suppress
 from typing import Self
 
-from pipeline.store.disk import open_nofollow
+from pipeline.store.disk import close, open_nofollow
 
 
 class SharedFile:
@@ -21,7 +21,7 @@ class SharedFile:
         self.data = data
         self._descriptor = descriptor
         # Not at exit, which may be before the last put: the number would be another file's by then.
-        weakref.finalize(self, os.close, descriptor).atexit = False
+        weakref.finalize(self, close, descriptor).atexit = False
 
     @classmethod
     def of(cls, path: str, data: bytes) -> Self | None:
