@@ -136,9 +136,9 @@ def _load_tasks(module: str | None) -> None:
     logging.getLogger("luigi-interface").setLevel(logging.WARNING)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a newcomer's module is found beside them
-    from pipeline.build.configuration import setting
+    from pipeline.build.options import setting
 
-    name = module or setting("module", "") or _tasks_around()
+    name = module or setting("module") or _tasks_around()
     try:
         if name is not None:  # `log` and a digest need no tasks
             importlib.import_module(name)

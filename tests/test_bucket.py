@@ -184,7 +184,7 @@ def test_a_store_in_a_folder_is_below_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    storage = configuration.storage("no such option", ".headrace")
+    storage = configuration.storage("store")
 
     assert isinstance(storage, LocalStorage)
     assert str(storage) == str(tmp_path / ".headrace")

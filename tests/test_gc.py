@@ -461,14 +461,13 @@ def test_a_plan_does_nothing_and_what_was_used_last_is_not_missed(shop: World, a
     before = stamps(shop.folder.parent / "store")
 
     said = ask("gc", *rules)
-    lines = ask("gc", "--json", *rules).splitlines(keepends=True)
+    plans = parse_json(ask("gc", "--json", *rules).encode())
     assert stamps(shop.folder.parent / "store") == before
     done = ask("gc", *rules, "--execute")
     again = ask("gc", *rules)
 
     assert "in use (used or made in 0 days, the last 5 bundles of each alias" in said
     assert said.endswith("nothing was done: `headrace gc --execute` does it\n")
-    plans = [parse_json(line.encode()) for line in lines]
     assert [plan["store"] for plan in plans] == [str(shop.storage), str(configured.online())]
     assert plans[0]["done"] is None
     assert set(plans[0]["plan"]) == {"taken", "waiting", "deleted", "in_trash", "returning"}

@@ -177,7 +177,7 @@ def test_a_forked_worker_leaves_an_interruption_to_its_parent(
     session.pid = os.getppid()
 
     with pytest.raises(SystemExit) as end:
-        list(run.broke(session, "Clean", Report("Clean"), 0.0, KeyboardInterrupt()))
+        list(run.broke(session, "Clean", Report("Clean", "Clean()"), 0.0, KeyboardInterrupt()))
 
     assert end.value.code == interruption.INTERRUPTED
     try:
@@ -397,7 +397,7 @@ def test_a_stage_that_reports_twice_in_a_run_is_told_of_as_it_reported_last(lab:
     session = sessions.current()
     [name] = [each for each in ledger.stages(session.storage, session.run_id) if each.startswith("Clean")]
 
-    run.keep_report(session, name, Report("Clean"), {}, 0.0)
+    run.keep_report(session, name, Report("Clean", "Clean()"), {}, 0.0)
 
     told = ledger.stages(session.storage, session.run_id)[name]
     assert (told["built"], told["builds"]) == (0, [])

@@ -57,9 +57,9 @@ def test_a_stage_that_was_killed_in_its_work_is_named(shop: World, ask: Ask) -> 
     session = sessions.current()
     from pipeline.build.engine import Report
 
-    runs.keep_report(session, task.task_id, Report("Model"), {}, 0.0, status.BEGUN)
+    runs.keep_report(session, task.task_id, Report("Model", str(task)), {}, 0.0, status.BEGUN)
 
-    assert f"  {task.task_id}: begun (0.00 s)" in ask("log", session.run_id).splitlines()
+    assert f"  {task}: begun (0.00 s)" in ask("log", session.run_id).splitlines()
 
 
 def test_a_run_to_which_luigi_grants_nothing_was_not_run(

@@ -164,6 +164,56 @@ def test_history_without_an_alias_tells_of_each_what_serves(plant: World, ask: A
     assert set(json.loads(ask("history", "--json"))) == {"breakage", "canary"}
 
 
+def test_history_tells_what_waits_for_a_person_until_it_serves(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+
+    lines = ask("history").splitlines()
+    [waits] = json.loads(ask("history", ALIAS, "--json"))[ALIAS]["waiting"]
+
+    assert lines[1] == f" waits  2013-06-01T00:00:00+00:00  passed    bundle {second.short}"
+    assert lines[3] == f"        headrace promote {ALIAS} {second.short} --why ..."
+    assert (waits["bundle"], waits["status"]) == (second, "passed")
+    ask("promote", ALIAS, second, "--why", "reviewed")
+    assert " waits " not in ask("history")
+    ask("rollback", ALIAS, "--why", "as it was")
+    assert " waits " not in ask("history")  # it has served: whoever wants it back knows it
+
+
+def test_what_was_held_against_something_else_than_what_serves_does_not_wait(plant: World, ask: Ask) -> None:
+    first, second = bundles(plant)
+    _, verdict = registry(plant).verdict(second) or ("", {})
+    other = {**verdict, "champion": second, "status": "held"}
+
+    registry(plant).keep_verdict(second, other)
+
+    assert json.loads(ask("history", "--json"))[ALIAS]["waiting"] == []
+    registry(plant).keep_verdict(second, {**other, "champion": first})
+    assert [each["status"] for each in json.loads(ask("history", "--json"))[ALIAS]["waiting"]] == ["held"]
+
+
+def test_an_alias_under_which_nothing_served_yet_is_told_where_something_waits(
+    plant: World, ask: Ask
+) -> None:
+    _, second = bundles(plant)
+    _, verdict = registry(plant).verdict(second) or ("", {})
+    registry(plant).keep_verdict(second, {**verdict, "alias": "canary", "champion": None})
+
+    assert f"canary: 0 generations in {plant.online}" in (said := ask("history", "canary"))
+    assert f"headrace promote canary {second.short} --why ..." in said
+
+
+def test_history_is_told_although_what_waits_can_not(plant: World, ask: Ask) -> None:
+    _, second = bundles(plant)
+    spoiled = plant.online.root / f"verdicts/{second.hex}/1"
+    spoiled.chmod(0o644)
+    spoiled.write_text("{}")
+
+    said = ask("history", ALIAS)
+
+    assert "passed the gate, as the first" in said
+    assert "what waits for a person can't be told: BundleDamaged: verdicts/" in said
+
+
 def test_history_is_told_although_a_verdict_is_lost(plant: World, ask: Ask) -> None:
     plant.online.delete(list(plant.online.list("verdicts")))
 

@@ -315,6 +315,21 @@ def test_data_is_on_disk_before_its_name_and_the_folders_before_the_return(
     assert sum(call == "link" for call, _ in events) == len(items)
 
 
+def test_a_descriptor_whose_closing_is_interrupted_is_closed_all_the_same(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.put({"blobs/a": b"one"})
+    close = os.close
+
+    def interrupted(descriptor: int) -> None:
+        close(descriptor)
+        raise InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
+
+    monkeypatch.setattr(os, "close", interrupted)
+
+    assert storage.read("blobs/a") == b"one"
+
+
 def test_a_large_group_costs_two_syncs(storage: LocalStorage, events: list[Event]) -> None:
     storage.put(FEW)
     events.clear()

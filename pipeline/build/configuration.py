@@ -15,6 +15,7 @@ from typing import TypeVar
 from luigi.configuration import get_config
 
 from pipeline.build import messages
+from pipeline.build.options import setting
 from pipeline.errors import ConfigurationError
 from pipeline.store.local import Durability
 from pipeline.store.remote import open_storage
@@ -35,7 +36,6 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "unhandled_exception": "40",
     },
 }
-SECTION = "headrace"
 _Word = TypeVar("_Word", bound=str)
 NAMED_BY = "LUIGI_CONFIG_PATH"
 """The environment variable that names a configuration file."""
@@ -80,25 +80,20 @@ def _require_named_file() -> None:
         ) from None
 
 
-def setting(name: str, default: str) -> str:
-    """An option of the `[headrace]` section."""
-    return str(get_config().get(SECTION, name, default))
-
-
 def one_of(name: str, words: Sequence[_Word]) -> _Word:
-    """An option of the `[headrace]` section that has few values; the first of them where it is not set."""
-    found = setting(name, words[0])
+    """An option of the `[headrace]` section that has few values."""
+    found = setting(name)
     for word in words:
         if word == found.lower():
             return word
     raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(words)}")
 
 
-def storage(name: str, default: str, durability: Durability = "full") -> Storage:
+def storage(name: str, durability: Durability = "full") -> Storage:
     """A store of the `[headrace]` section: at `s3://bucket/prefix`, or in a folder."""
-    return open_storage(setting(name, default), durability)
+    return open_storage(setting(name), durability)
 
 
-def folder(name: str, default: str) -> Path:
+def folder(name: str) -> Path:
     """A folder of the `[headrace]` section; a relative one is below the working directory."""
-    return Path(os.path.expanduser(setting(name, default))).absolute()
+    return Path(os.path.expanduser(setting(name))).absolute()

@@ -38,6 +38,7 @@ from pipeline.values.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
     from pipeline.build.session import Session
+    from pipeline.build.task import Stage
     from pipeline.build.tree import Node
 
 log = logging.getLogger("headrace")
@@ -58,6 +59,8 @@ class Report:
     """What one stage did in this run, for the ledger."""
 
     task: str
+    name: str
+    """The task with its parameters, as people read it."""
     builds: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
@@ -85,13 +88,13 @@ class Engine(Finder):
 
     def __init__(
         self,
-        session: Session, task: str, check_blobs: bool = False, only: Digest | None = None,
+        session: Session, task: Stage, check_blobs: bool = False, only: Digest | None = None,
         remembers: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(session, task, check_blobs, only)
+        super().__init__(session, task.task_family, check_blobs, only)
         self.remembers = remembers and only is None
         """Whether what earlier runs found complete need not be looked at."""
-        self.report = Report(task)
+        self.report = Report(task.task_family, str(task))
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
         self.claims = Claims(session.storage, session.clock)

@@ -48,7 +48,7 @@ def heal(session: Session, task: Stage, label: str, outcome: Outcome) -> Outcome
 def _build_again(session: Session, task: Stage, outcome: Outcome) -> Engine:
     """Settle a task with an engine that builds nothing but one value."""
     _settle_inputs(session, task)
-    engine = Engine(session, task.task_family, check_blobs=True, only=outcome.key)
+    engine = Engine(session, task, check_blobs=True, only=outcome.key)
     with closing(engine.claims):
         task.settle(engine)
     return engine
@@ -79,4 +79,4 @@ def _settle_inputs(session: Session, task: Stage) -> None:
     for above in (entry.task for entry in task.inputs.values()):
         if above.resolve(session) is None:
             _settle_inputs(session, above)
-            above.bring_up_to_date(session, Engine(session, above.task_family))
+            above.bring_up_to_date(session, Engine(session, above))

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.build import configuration
+from pipeline.build.options import setting
 from pipeline.clock import machine_now_ns
 from pipeline.code.signature import Signature, is_racy, of_path, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
@@ -24,12 +25,12 @@ _SLOTS = {"{day}": r"(\d{4}-\d{2}-\d{2})", "{hour}": r"(\d{4}-\d{2}-\d{2}T\d{2})
 
 def root() -> Path:
     """The folder below which the configuration says that files land."""
-    return configuration.folder("landing", "landing")
+    return configuration.folder("landing")
 
 
 def newest() -> datetime.date:
     """The newest landed day, or hour, of the files that `[headrace] landed` names."""
-    pattern = configuration.setting("landed", "")
+    pattern = setting("landed")
     if not pattern:
         raise ConfigurationError(
             "an interval speaks of `landed`, and no files say what that is: set [headrace] landed to "

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from luigi.configuration import get_config
 
 from pipeline import errors
-from pipeline.build import configuration, failure, interruption
+from pipeline.build import failure, interruption
 from pipeline.build import session as sessions
 from pipeline.build.making import Failed, Result, produce
+from pipeline.build.options import SECTION
 from pipeline.errors import HeadraceError, TaskError
 from pipeline.store.remote import open_storage
 
@@ -71,7 +72,7 @@ def _begin(told: Greeting) -> None:
     for section, options in told.settings.items():
         for option, value in options.items():
             config.set(section, option, value)
-    config.set(configuration.SECTION, "processes", "1")
+    config.set(SECTION, "processes", "1")
     ledger.log.setLevel(told.level)
     ledger.say_where_it_goes()
     session = sessions.Session(open_storage(told.store))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.build import configuration
+from pipeline.build.options import setting
 from pipeline.build.session import Session
 from pipeline.build.status import COMPLETE, STATUSES
 from pipeline.build.totals import KINDS
@@ -33,7 +33,7 @@ _STATES = ("built", "cut off", "failed", "blocked", "found", "hole")
 
 def write(session: Session, summary: Mapping[str, Any], stages: Mapping[str, Any]) -> None:
     """Replace the file `[headrace] metrics`/<Task>.prom, where that folder is configured."""
-    folder = configuration.setting("metrics", "")
+    folder = setting("metrics")
     if not folder:
         return
     path = Path(folder).expanduser() / f"headrace_{_job(summary)}.prom"

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from luigi.configuration import get_config
 from luigi.interface import core
 
-from pipeline.build import configuration
 from pipeline.build.hand import Hand
 from pipeline.build.maker import Greeting, Settings, Unfit
 from pipeline.build.making import Failed, Order, Result, in_process, produce
+from pipeline.build.options import setting
 from pipeline.clock import stopwatch
 from pipeline.errors import ConfigurationError, WorkerDied
 from pipeline.store.remote import is_anywhere
@@ -43,7 +43,7 @@ _Sent = tuple[Order, bytes]
 
 def makers(session: Session) -> Makers:
     """Who makes the builds of this process."""
-    asked = configuration.setting("processes", AUTO)
+    asked = setting("processes")
     count = spare(_cores(), session.workers or core().workers) if asked == AUTO else _count(asked)
     if count < 2 or not is_anywhere(session.storage):
         return Makers(None)

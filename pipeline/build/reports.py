@@ -44,7 +44,7 @@ def _label(text: Any) -> None:
 
 _EFFECT = {"task": str, "step": str, "partition": str, "reason": [str]}
 _STAGE = {
-    "task": str, "partitions": _partitions, "found": [[moment_of]], "built": natural,
+    "task": str, "name": str, "partitions": _partitions, "found": [[moment_of]], "built": natural,
     "rows": Each(natural), "failures": [_FAILURE], "blocked": Each(str), "alarms": [str],
     "error": (NULL, _ERROR), "seconds": number,
     "effects": [_EFFECT],

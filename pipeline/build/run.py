@@ -84,6 +84,7 @@ def keep_report(
     told, found = coverage.notable(outcomes)
     body = {
         "task": report.task,
+        "name": report.name,
         "state": state,
         "partitions": {label: outcome.word for label, outcome in told.items()},
         "found": found,

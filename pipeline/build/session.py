@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.build import cache, configuration
+from pipeline.build import cache, configuration, options
 from pipeline.build.nodes import as_found, decode, encode
 from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
@@ -226,8 +226,9 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
+        options.require_known()
         durability = configuration.one_of("durability", DURABILITIES)
-        _current = Session(configuration.storage("store", ".headrace", durability))
+        _current = Session(configuration.storage("store", durability))
     return _current
 
 

@@ -137,7 +137,7 @@ class Stage(Declared, luigi.Task):
 
         session, began = sessions.current(), stopwatch()
         is_requested = self.task_id not in session.consumed
-        engine = Engine(session, self.task_family, check_blobs=is_requested)
+        engine = Engine(session, self, check_blobs=is_requested)
         try:
             run.keep_report(session, self.task_id, engine.report, {}, 0.0, status.BEGUN)
             self.bring_up_to_date(session, engine)
@@ -238,7 +238,7 @@ class Stage(Declared, luigi.Task):
         from pipeline.build.engine import Engine
 
         session = session.aside()
-        self._keep(session, self._tree(session, Engine(session, self.task_family, remembers=False)))
+        self._keep(session, self._tree(session, Engine(session, self, remembers=False)))
 
     def _stage_key(self, session: Session) -> Digest | None:
         """The identity of all that this stage reads; None while an input is not settled."""

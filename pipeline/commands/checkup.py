@@ -194,7 +194,7 @@ def configuration() -> Iterator[Outcome]:
     yield _told(
         settings.NAMED_BY, "pass", f"{named} is read" if named else "not set: a luigi.cfg here, and defaults"
     )
-    landing = settings.folder("landing", "landing")
+    landing = settings.folder("landing")
     if os.access(landing, os.R_OK | os.X_OK):
         yield _told("landing", "pass", str(landing))
     else:

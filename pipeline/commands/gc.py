@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from pipeline.build import configuration
 from pipeline.build import session as sessions
+from pipeline.build.options import setting
 from pipeline.commands.asking import counted, options
 from pipeline.errors import ConfigurationError
 from pipeline.release import configured
@@ -18,7 +18,7 @@ from pipeline.store.storage import Storage, is_name
 from pipeline.values.digest import canonical_json
 
 DAYS, MODELS, GRACE_DAYS, TRASH_DAYS = "keep_days", "keep_models", "grace_days", "trash_days"
-_DEFAULTS = {DAYS: 30, MODELS: 5, GRACE_DAYS: 1, TRASH_DAYS: 7}
+_RULES = (DAYS, MODELS, GRACE_DAYS, TRASH_DAYS)
 _LEAST = {MODELS: 2}
 """What serves, and what to roll back to."""
 _EXECUTE = "--execute"
@@ -27,32 +27,35 @@ _EXECUTE = "--execute"
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Plan a collection of both stores, or carry it out."""
     given = options(
-        "gc", [w for w in words if w != _EXECUTE], (), (), tuple(n.replace("_", "-") for n in _DEFAULTS)
+        "gc", [w for w in words if w != _EXECUTE], (), (), tuple(n.replace("_", "-") for n in _RULES)
     )
-    terms = {name: _count(name, given.get(name)) for name in _DEFAULTS}
+    terms = {name: _count(name, given.get(name)) for name in _RULES}
     rules = Rules(terms[DAYS], terms[MODELS])
     patience = Patience(timedelta(days=terms[GRACE_DAYS]), timedelta(days=terms[TRASH_DAYS]))
     session, online = sessions.current(), configured.online()
     stores = {str(storage): storage for storage in (session.storage, online)}
     found = collections(stores.values(), online, rules, patience, session.clock)
+    told = []
     for storage, collection in zip(stores.values(), found, strict=True):
         plan = collection.plan()  # first, as its sizes are those of what is there
         summary = _Summary.of(storage, plan)
         if json:
             fields = {"store": str(storage), "plan": summary.fields()}
             done = _done_fields(collection.execute()) if _EXECUTE in words else None
-            yield canonical_json({**fields, "done": done}).decode().rstrip()
+            told.append({**fields, "done": done})
             continue
         yield from _told(storage, plan, summary, terms)
         if _EXECUTE in words:
             yield from _did(collection)
-    if _EXECUTE not in words and not json:
+    if json:
+        yield canonical_json(told).decode().rstrip()
+    elif _EXECUTE not in words:
         yield f"nothing was done: `headrace gc {_EXECUTE}` does it"
 
 
 def _count(name: str, given: str | None) -> int:
     """A rule: as the command line says it, or else the configuration."""
-    text = given if given is not None else configuration.setting(name, str(_DEFAULTS[name]))
+    text = given if given is not None else setting(name)
     least = _LEAST.get(name, 0)
     if not (text.isascii() and text.isdecimal()) or int(text) < least or int(text) > 10**5:
         raise ConfigurationError(f"{name} is {text!r}; set it to a number, {least} or more")

@@ -6,36 +6,66 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.commands.asking import counted
 from pipeline.errors import ConfigurationError, HeadraceError
 from pipeline.release import configured
 from pipeline.release.aliases import Aliases, Generation
+from pipeline.release.pending import Pending, pending
 from pipeline.values.digest import canonical_json
 
 _NONE = "nothing was promoted yet: a release that passes the gate is, or `headrace promote` does it"
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
-    """List an alias's generations, newest first; without one, every alias and what serves there."""
+    """List an alias's generations, newest first; without one, every alias and what serves there.
+
+    Also what waits under it for a person to decide.
+    """
     if len(words) > 1:
         raise ConfigurationError(f"found {' '.join(words)}, expected one alias: headrace history [ALIAS]")
     aliases = configured.aliases()
-    names = list(words) or aliases.aliases()
+    waits, trouble = _waits(aliases)
+    names = list(words) or sorted({*aliases.aliases(), *(each.alias for each in waits)})
+    waiting = {name: [each for each in waits if each.alias == name] for name in names}
     found = {name: aliases.history(name) for name in names}
-    if words and not found[words[0]]:
+    if words and not (found[words[0]] or waiting[words[0]]):
         there = ", ".join(aliases.aliases())
         known = f"the aliases there: {there}" if there else _NONE
         raise ConfigurationError(f"{words[0]!r} has no generation in {aliases.storage}; {known}")
     if json:
-        fields = {name: [each.fields() for each in history] for name, history in found.items()}
-        yield canonical_json(fields).decode().rstrip()
+        yield canonical_json({name: _fields(found[name], waiting[name]) for name in names}).decode().rstrip()
         return
     for name, history in found.items():
         shown = list(reversed(history)) if words else history[-1:]
-        yield f"{name}: {len(history)} generation{'s' * (len(history) != 1)} in {aliases.storage}"
+        yield f"{name}: {counted(len(history), 'generation')} in {aliases.storage}"
+        for each in waiting[name]:
+            yield from _waiting(each)
         for generation in shown:
             yield from _told(aliases, generation, is_now=generation is history[-1])
-    if not any(found.values()):
+    if not found:
         yield _NONE
+    yield from trouble
+
+
+def _waits(aliases: Aliases) -> tuple[list[Pending], list[str]]:
+    """What waits, or why that can't be told: history is told all the same."""
+    try:
+        return pending(aliases), []
+    except HeadraceError as error:
+        return [], [f"what waits for a person can't be told: {type(error).__name__}: {error}"]
+
+
+def _fields(history: Sequence[Generation], waiting: Sequence[Pending]) -> dict[str, Any]:
+    return {
+        "generations": [each.fields() for each in history],
+        "waiting": [each.fields() for each in waiting],
+    }
+
+
+def _waiting(each: Pending) -> Iterator[str]:
+    yield f" waits  {each.at}  {each.status:<8}  bundle {each.bundle.short}"
+    yield f"        {'; '.join(each.why) or 'it passed, and no run promotes by itself here'}"
+    yield f"        headrace promote {each.alias} {each.bundle.short} --why ..."
 
 
 def _told(aliases: Aliases, generation: Generation, is_now: bool) -> Iterator[str]:

@@ -68,10 +68,10 @@ def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
         return
     yield f"{run}  {status.label(summary)}{ledger.not_synced(summary)}  {', '.join(summary['tasks'])}"
     yield from _error(summary)
-    for name, stage in stages.items():
+    for stage in stages.values():
         state = stage.get("state", status.OVER)
         counts = _counts(coverage.counts([stage])) if state == status.OVER else state
-        yield f"  {name}: {counts} ({stage['seconds']:.2f} s)"
+        yield f"  {stage['name']}: {counts} ({stage['seconds']:.2f} s)"
         for build in stage["builds"][:_SHOWN]:
             label = action_label(build["task"], build["step"], build["partition"])
             yield f"      built {label}: {'; '.join(build['reason'][:2])}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.build import configuration
 from pipeline.build import session as sessions
+from pipeline.build.options import setting
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 
@@ -19,7 +20,7 @@ _MAX_DAYS = 3650
 
 def online() -> Storage:
     """The online store."""
-    return configuration.storage("online", ".headrace-online")
+    return configuration.storage("online")
 
 
 def aliases() -> Aliases:
@@ -50,7 +51,8 @@ def registry() -> Registry:
 
 def trusted_keys() -> Path:
     """The file of trusted public keys."""
-    return configuration.folder("trusted_keys", f"{release_key()}.pub")
+    named = setting("trusted_keys")
+    return configuration.folder("trusted_keys") if named else Path(f"{release_key()}.pub")
 
 
 def makes_release_key() -> bool:
@@ -60,7 +62,7 @@ def makes_release_key() -> bool:
 
 def expires_days() -> int | None:
     """For how many days what serves counts unless it is renewed, as every run does; None: for ever."""
-    found = configuration.setting("expires_days", "")
+    found = setting("expires_days")
     if not found:
         return None
     if not (found.isascii() and found.isdecimal() and 2 <= int(found) <= _MAX_DAYS):
@@ -78,4 +80,4 @@ def is_automatic() -> bool:
 
 def release_key() -> Path:
     """The file of the private key that signs releases."""
-    return configuration.folder("release_key", ".headrace-keys/release.key")
+    return configuration.folder("release_key")

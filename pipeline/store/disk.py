@@ -85,4 +85,5 @@ def opened(path: str, flags: int = os.O_RDONLY, mode: int = 0o777) -> Iterator[i
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        with suppress(InterruptedError):  # it is gone in any case, of which Python knows nothing
+            os.close(descriptor)

@@ -1,0 +1,64 @@
+"""What a configuration sets is read by somebody, or it is an error."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.build import options
+from tests.mill import ROOT, Project
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    return Project.example("shop", tmp_path / "shop")
+
+
+def configure(shop: Project, old: str, new: str) -> None:
+    path = shop.folder / "luigi.cfg"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("keep_day = 3", "[headrace] has no option keep_day, which is set: did you mean keep_days?"),
+        ("workers = 3", "[headrace] has no option workers, which is set: there are module, store, landing"),
+    ],
+)
+def test_a_misspelt_option_is_an_error_and_nothing_runs(shop: Project, line: str, said: str) -> None:
+    configure(shop, "[headrace]\n", f"[headrace]\n{line}\n")
+
+    assert said in shop.luigi("shop", "Slumps", expect=40)
+    assert said in shop.run("headrace", "gc", expect=40)
+    assert not (shop.folder / ".headrace").exists()
+
+
+def test_a_misspelt_parameter_of_a_task_is_an_error_though_another_task_was_asked_for(shop: Project) -> None:
+    configure(shop, "[Sales]\ngaps", "[Sales]\ngap")
+
+    assert "[Sales] has no option gap, which is set: did you mean gaps?" in shop.luigi(
+        "shop", "Slumps", expect=40
+    )
+
+
+def test_what_others_read_is_left_alone(shop: Project) -> None:
+    """A section of Luigi's, one of somebody's own, what options refer to, and a dash as Luigi takes it."""
+    configure(shop, "[headrace]\n", "[headrace]\nkeep-days = 3\n")
+    path = shop.folder / "luigi.cfg"
+    own = "[DEFAULT]\nplace = here\n[core]\nworkers = 1\n[Slump]\ndats = never\n"
+    path.write_text(own + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    shop.luigi("shop", "Slumps", expect=0)
+
+
+def test_the_documented_options_are_those_that_there_are() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    table = page.partition("## All options")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]+)`)? ?\|", table, re.MULTILINE)
+
+    assert dict(rows) == dict(options.DEFAULTS)
