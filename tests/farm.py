@@ -9,7 +9,9 @@ from __future__ import annotations
 TASKS = """
     import datetime
     import luigi
-    from pipeline import Column, Contract, DatesParameter, Input, Map, Merge, Snapshot, Source, Task, Window
+    from pipeline import (
+        Column, Contract, DatesParameter, Fold, Input, Map, Merge, Snapshot, Source, Task, Window
+    )
     from farm import asking, rules
     from farm.counts import Counts
 
@@ -129,6 +131,20 @@ TASKS = """
         def finish(self, aggregate: Counts) -> dict:
             return {"total": aggregate.total()}
 
+    class Learnt(Fold):
+        "What the days taught, one after the other: December closes, January is open."
+        def requires(self):
+            return {"clean": Input(Clean(dates=self.dates), failed="skip")}
+
+        def start(self):
+            return 1
+
+        def step(self, state, clean):
+            return (state * 3 + clean["amount"]) % 1000003
+
+        def finish(self, state):
+            return {"learnt": state}
+
     class Model(Task):
         "A number for a model."
         dates = DatesParameter()
@@ -138,10 +154,12 @@ TASKS = """
             return {
                 "features": Input(Features(dates=self.dates), failed="block"),
                 "total": Total(dates=self.dates),
+                "learnt": Learnt(dates=self.dates),
             }
 
-        def build(self, features, total):
-            return [self.scale, [[day.isoformat(), row] for day, row in features.items()], total]
+        def build(self, features, total, learnt):
+            rows = [[day.isoformat(), row] for day, row in features.items()]
+            return [self.scale, rows, total, learnt]
 """
 
 RULES = """
@@ -212,6 +230,7 @@ EDITS: dict[str, tuple[str, str, str]] = {
     "Season": ("farm.tasks", "window = Window(days=40)", "window = Window(days=2)"),
     "Busy": ("farm.tasks", "Window(hours=4)", "Window(hours=1)"),
     "Features": ("farm.tasks", "optional=True),", "optional=False),"),
+    "Learnt": ("farm.tasks", "state * 3", "state * 5"),
     "Model": ("farm.tasks", 'failed="block"', 'failed="skip" '),
     "HOURS": ("farm.asking", "HOURS = Window(hours=2, lag=1)", "HOURS = Window(hours=1, lag=1)"),
     "DAYS": ("farm.asking", "DAYS = Window(hours=2)", "DAYS = Window(hours=3)"),

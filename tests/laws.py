@@ -27,7 +27,7 @@ _CODE = "cache/code"
 _KEY = re.compile(r"records/[^/]+/../([0-9a-f]{64})/")
 _SHORT = r"(?:[0-9a-f]{12}|absent)"
 _CHANGED = re.compile(rf"(.+) (\S+) from ({_SHORT}) to ({_SHORT})")
-_COME_OR_GONE = re.compile(r".+ (is new|is no longer asked for|more days up to \S+)")
+_COME_OR_GONE = re.compile(r".+ (is new|is no longer asked for|more days up to \S+|was added|was removed)")
 
 
 @dataclass(frozen=True)

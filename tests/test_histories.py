@@ -20,6 +20,7 @@ from hypothesis import Phase
 from pipeline.build import fingerprints, inputs, landing, merging, tree
 from pipeline.build.action import Action
 from pipeline.build.inputs import Input
+from pipeline.build.outcome import Seen
 from pipeline.code.fingerprint import Code, CodeCache, root_name
 from pipeline.code.signature import of_status
 from pipeline.store import inspection, mending
@@ -98,6 +99,12 @@ def forgets_how_inputs_are_asked_for(patch: Patch) -> None:
     patch.setattr(Input, "manner", lambda self: [])
 
 
+def forgets_what_a_fold_goes_on_from(patch: Patch) -> None:
+    """A link of a fold fits whatever state was left before it."""
+    whole = Seen.digests
+    patch.setattr(Seen, "digests", lambda self: {} if self.task.endswith(" state") else whole(self))
+
+
 def takes_what_failed_for_complete(patch: Patch) -> None:
     """What failed is remembered as if nothing were left to do."""
     patch.setattr(tree, "is_complete", lambda outcomes: True)
@@ -130,6 +137,7 @@ FOUND_OUT: dict[Callable[[Patch], None], list[list[Step]]] = {
     forgets_helpers: [[("edit", "at_least")]],
     forgets_what_aggregates_do: [[("edit", "Counts")]],
     skips_the_cutoff: [[("sell_in_other_order", "2013-01-01", 2)]],
+    forgets_what_a_fold_goes_on_from: [[("sell", "2012-12-31", 0)]],
     forgets_how_inputs_are_asked_for: [[("edit", "DAYS")]],
     takes_what_failed_for_complete: [[("spoil", "sales/2013-01-01.csv")], [("repair",)]],
     remembers_by_the_label: [[("sell", "2013-01-01", 0)]],

@@ -66,7 +66,8 @@ def _inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     lines = []
     for name in sorted({*old, *new}):
         if name not in new or name not in old:
-            lines.append(f"{Reason.INPUT}: {name} was {'removed' if name in old else 'added'}")
+            task, done = (old[name]["task"], "removed") if name in old else (new[name]["task"], "added")
+            lines.append(f"{Reason.INPUT}: {task} was {done}")
             continue
         before, now = old[name]["digests"], new[name]["digests"]
         labels = [label for label in sorted({*before, *now}) if _differs(before, now, label)]
