@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from luigi.interface import core
 
 from pipeline.build import messages
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, TaskError
+from pipeline.store.storage import is_name
+from pipeline.values.digest import digest_value
 from pipeline.values.partition import Interval
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ _PARALLEL = (
     "what the others found. Leave out --parallel-scheduling or [core] parallel_scheduling: a stage is one "
     "task, so there is nothing to gain"
 )
+
+_ID, _DIGITS = 96, 16
+"""So long an id may be: a name in the store has 128 letters, and more is put behind it."""
+_FAMILY = _ID - _DIGITS - 2
+"""So long a task's name may be, which its id begins with."""
 
 _sound: set[tuple[int, str]] = set()
 """The requested tasks that were seen to, each in its process."""
@@ -47,14 +54,30 @@ def require_sound(task: Stage) -> None:
                 f"give at least one"
             )
     try:
-        for _ in upstream_first(task):
-            pass
+        for stage in upstream_first(task):
+            _require_named(stage.task_family)
     except Exception as error:
         meaning = messages.meaning(error)
         if meaning is None or meaning is error:
             raise
         raise meaning from error
     _sound.add((os.getpid(), task.task_id))
+
+
+def _require_named(family: str) -> None:
+    """See that what a task makes can lie under its name."""
+    if not is_name(family) or len(family) > _FAMILY:
+        raise TaskError(
+            f"the task {family} can't lie under its name in a store ({len(family)} letters): rename the "
+            f"class, to {_FAMILY} at most of A-Z a-z 0-9 _"
+        )
+
+
+def fitting(task_id: str) -> str:
+    """An id that fits into a name in the store: of a long one its beginning and a digest of all of it."""
+    if len(task_id) <= _ID:
+        return task_id
+    return f"{task_id[: _ID - _DIGITS - 1]}_{digest_value(task_id).hex[:_DIGITS]}"
 
 
 def require_one_process(task_id: str) -> None:

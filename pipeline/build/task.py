@@ -21,7 +21,7 @@ from pipeline.build.declared import Declared
 from pipeline.build.inputs import Input, Inputs
 from pipeline.build.outcome import Outcome
 from pipeline.build.parameter import DatesParameter
-from pipeline.build.request import require_serial, require_sound
+from pipeline.build.request import fitting, require_serial, require_sound
 from pipeline.build.secret import hidden
 from pipeline.build.session import Session
 from pipeline.build.tree import Node, Tree, has_blobs
@@ -55,6 +55,7 @@ class Stage(Declared, luigi.Task):
 
     def __init__(self, *values: Any, **parameters: Any) -> None:
         super().__init__(*values, **parameters)
+        self.task_id = fitting(self.task_id)
         require_serial()
 
     def __init_subclass__(cls, **options: Any) -> None:
