@@ -112,6 +112,8 @@ def _run(command: Command, words: list[str]) -> int:
     options, rest = parser.parse_known_args(words)
     try:
         _load_tasks(options.module)
+        if command.name != "doctor":  # which lists all that is wrong
+            _require_sound()
         lines = importlib.import_module(command.module).main(rest, options.json)
         for line in lines:
             print(_shown(line), flush=True)  # before what is said of an error
@@ -123,6 +125,12 @@ def _run(command: Command, words: list[str]) -> int:
         print(_shown(f"headrace {command.name}: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _require_sound() -> None:
+    from pipeline.build.options import require_sound
+
+    require_sound()
 
 
 def _shown(text: str) -> str:

@@ -46,11 +46,37 @@ def test_a_misspelt_parameter_of_a_task_is_an_error_though_another_task_was_aske
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("processes = many", "give how many processes a stage may build on, from 1, or auto"),
+        ("make_release_key = maybe", "set it to false or true"),
+        ("keep_models = 1", "set it to a number, 2 or more"),
+    ],
+)
+def test_an_option_that_can_not_be_that_is_an_error_though_nothing_would_need_it(
+    shop: Project, line: str, expected: str
+) -> None:
+    shop.luigi("shop", "Slumps", expect=0)
+    name, _, value = line.partition(" = ")
+    configure(shop, "[headrace]\n", f"[headrace]\n{line}\n")
+
+    assert f"[headrace] {name} is '{value}'; {expected}" in shop.luigi("shop", "Slumps", expect=40)
+
+
+def test_a_section_whose_name_is_like_a_tasks_is_pointed_out(shop: Project) -> None:
+    configure(shop, "[Sales]\ngaps", "[Slaes]\ngaps")
+
+    assert "[Slaes] is for no task that is loaded; did you mean [Sales]?" in shop.luigi(
+        "shop", "Slumps", expect=20
+    )
+
+
 def test_what_others_read_is_left_alone(shop: Project) -> None:
     """A section of Luigi's, one of somebody's own, what options refer to, and a dash as Luigi takes it."""
     configure(shop, "[headrace]\n", "[headrace]\nkeep-days = 3\n")
     path = shop.folder / "luigi.cfg"
-    own = "[DEFAULT]\nplace = here\n[core]\nworkers = 1\n[Slump]\ndats = never\n"
+    own = "[DEFAULT]\nplace = here\n[core]\nworkers = 1\n[Elsewhere]\ndats = never\n"
     path.write_text(own + path.read_text(encoding="utf-8"), encoding="utf-8")
 
     shop.luigi("shop", "Slumps", expect=0)
@@ -61,4 +87,4 @@ def test_the_documented_options_are_those_that_there_are() -> None:
     table = page.partition("## All options")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]+)`)? ?\|", table, re.MULTILINE)
 
-    assert dict(rows) == dict(options.DEFAULTS)
+    assert dict(rows) == {name: option.default for name, option in options.OPTIONS.items()}

@@ -12,6 +12,7 @@ import pytest
 
 import pipeline
 from pipeline.build.invoke import RunResult
+from pipeline.errors import ConfigurationError
 from pipeline.release import glance, signed
 from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest, digest_bytes, parse_json
@@ -210,11 +211,16 @@ def test_what_waited_is_promoted_once_the_policy_is_automatic(plant: World) -> N
 
 
 @pytest.mark.parametrize(("option", "value"), [("promotion", "sometimes"), ("make_release_key", "maybe")])
-def test_a_policy_that_is_none_is_refused(plant: World, option: str, value: str) -> None:
+def test_a_policy_that_is_none_is_refused_before_anything_is_built(
+    plant: World, option: str, value: str
+) -> None:
     plant.set("headrace", option, value)
     improve(plant)
+    before = list(plant.storage.list("records"))
 
-    assert f"[headrace] {option} is '{value}'; set it to " in failed(plant)
+    with pytest.raises(ConfigurationError, match=rf"\[headrace\] {option} is '{value}'; set it to "):
+        plant.run(SHIP)
+    assert list(plant.storage.list("records")) == before
 
 
 @pytest.mark.thorough
@@ -369,10 +375,13 @@ def test_in_production_no_key_is_made(plant: World, tmp_path: Path) -> None:
     plant.set("headrace", "release_key", str(tmp_path / "absent.key"))
     improve(plant)
 
-    assert f"there is no release key at {tmp_path / 'absent.key'}: make one with `headrace keygen" in failed(
-        plant
-    )
-    assert not (tmp_path / "absent.key").exists()
+    before = list(plant.storage.list("records"))
+
+    with pytest.raises(
+        ConfigurationError, match=r"no release key at .*/absent\.key: make one with `headrace"
+    ):
+        plant.run(SHIP)
+    assert list(plant.storage.list("records")) == before
 
 
 def test_damage_in_what_was_judged_is_named(plant: World, caplog: pytest.LogCaptureFixture) -> None:

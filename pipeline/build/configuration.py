@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from luigi.configuration import get_config
 
@@ -36,7 +35,6 @@ LUIGI_DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "unhandled_exception": "40",
     },
 }
-_Word = TypeVar("_Word", bound=str)
 NAMED_BY = "LUIGI_CONFIG_PATH"
 """The environment variable that names a configuration file."""
 
@@ -78,15 +76,6 @@ def _require_named_file() -> None:
         raise ConfigurationError(
             f"{NAMED_BY} names {path}, which can't be read: {error.strerror}; correct it, or unset it"
         ) from None
-
-
-def one_of(name: str, words: Sequence[_Word]) -> _Word:
-    """An option of the `[headrace]` section that has few values."""
-    found = setting(name)
-    for word in words:
-        if word == found.lower():
-            return word
-    raise ConfigurationError(f"[headrace] {name} is {found!r}; set it to {' or '.join(words)}")
 
 
 def storage(name: str, durability: Durability = "full") -> Storage:

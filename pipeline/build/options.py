@@ -1,13 +1,16 @@
-"""The options of the `[headrace]` section; and what a configuration sets that nothing reads.
+"""The options of `[headrace]`; and what a configuration sets that is wrong, or that nothing reads.
 
-Luigi passes over an option that no task has: a misspelt one leaves a job on the default, without a word.
+Luigi passes over an option that no task has: a misspelt one leaves a job on the default, without a word. What
+is wrong is found before a run builds anything, whether or not that run would come to need it.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from luigi.configuration import LuigiTomlParser, get_config
 from luigi.task_register import Register, TaskClassException
@@ -15,57 +18,133 @@ from luigi.task_register import Register, TaskClassException
 from pipeline.build.declared import Declared
 from pipeline.errors import ConfigurationError
 
+log = logging.getLogger("headrace")
+
 SECTION = "headrace"
-DEFAULTS: Mapping[str, str] = {
-    "module": "",
-    "store": ".headrace",
-    "landing": "landing",
-    "landed": "",
-    "metrics": "",
-    "processes": "auto",
-    "durability": "full",
-    "online": ".headrace-online",
-    "release_key": ".headrace-keys/release.key",
-    "make_release_key": "false",
-    "trusted_keys": "",
-    "expires_days": "",
-    "promotion": "manual",
-    "keep_days": "30",
-    "keep_models": "5",
-    "grace_days": "1",
-    "trash_days": "7",
+_ALIKE = 0.8
+"""A section whose name is so like a task's may be meant for it."""
+
+
+class Option(NamedTuple):
+    """What counts where no configuration sets an option; and what it may be."""
+
+    default: str
+    expected: str = ""
+    fits: Callable[[str], bool] = lambda text: True
+
+
+def _one_of(*words: str) -> Option:
+    """One of few words, the first by default."""
+    return Option(words[0], f"set it to {' or '.join(words)}", lambda text: text in words)
+
+
+def _is_count(text: str, least: int, most: int = 10**5) -> bool:
+    return text.isascii() and text.isdecimal() and least <= int(text) <= most
+
+
+def _count(default: int, least: int) -> Option:
+    return Option(str(default), f"set it to a number, {least} or more", lambda text: _is_count(text, least))
+
+
+OPTIONS: Mapping[str, Option] = {
+    "module": Option(""),
+    "store": Option(".headrace"),
+    "landing": Option("landing"),
+    "landed": Option(""),
+    "metrics": Option(""),
+    "processes": Option(
+        "auto",
+        "give how many processes a stage may build on, from 1, or auto",
+        lambda text: text == "auto" or _is_count(text, 1),
+    ),
+    "durability": _one_of("full", "fast"),
+    "online": Option(".headrace-online"),
+    "release_key": Option(".headrace-keys/release.key"),
+    "make_release_key": _one_of("false", "true"),
+    "trusted_keys": Option(""),
+    "expires_days": Option(
+        "",
+        "give a number of days from 2 to 3650, more than runs are ever apart, or leave it out",
+        lambda text: not text or _is_count(text, 2, 3650),
+    ),
+    "promotion": _one_of("manual", "automatic"),
+    "keep_days": _count(30, least=0),
+    "keep_models": _count(5, least=2),  # what serves, and what to roll back to
+    "grace_days": _count(1, least=0),
+    "trash_days": _count(7, least=0),
 }
-"""Each option, and what counts where no configuration sets it; docs/operate.md says what they mean."""
+"""By name; docs/operate.md says what they mean."""
 
 
 def setting(name: str) -> str:
-    """An option of the `[headrace]` section."""
-    return str(get_config().get(SECTION, name, DEFAULTS[name]))
+    """An option of the `[headrace]` section; ConfigurationError where it can't be that."""
+    return required(name, str(get_config().get(SECTION, name, OPTIONS[name].default)), f"[{SECTION}] {name}")
 
 
-def require_known() -> None:
-    """See that all that is set for Headrace, and for its tasks that are loaded, is read by somebody.
+def required(name: str, text: str, what: str) -> str:
+    """An option's text, wherever it was said, if it can be that; words may be written in capitals."""
+    option = OPTIONS[name]
+    for form in (text, text.lower()):
+        if option.fits(form):
+            return form
+    raise ConfigurationError(f"{what} is {text!r}; {option.expected}")
+
+
+def require_sound() -> None:
+    """See that all that is set for Headrace, and for its tasks that are loaded, can be that and is read.
 
     Raises:
-        ConfigurationError: an option is misspelt, or in the wrong section.
+        ConfigurationError: the first thing that is wrong.
     """
-    _require(SECTION, DEFAULTS)
-    config = get_config()
-    sections = config.data if isinstance(config, LuigiTomlParser) else config.sections()
-    for family in Register.task_names():
-        if family in sections:
-            with suppress(TaskClassException):  # two classes of one name: Luigi says so where it is asked for
-                cls = Register.get_task_cls(family)
-                if issubclass(cls, Declared):
-                    _require(family, [name for name, _ in cls.get_params()])
+    for wrong in wrongs():
+        raise wrong
+    for section, task in _misnamed():
+        log.warning("[%s] is for no task that is loaded; did you mean [%s]?", section, task)
 
 
-def _require(section: str, known: Collection[str]) -> None:
+def wrongs() -> Iterator[ConfigurationError]:
+    """All that is wrong."""
+    yield from _unread(SECTION, OPTIONS)
+    for name in OPTIONS:
+        try:
+            setting(name)
+        except ConfigurationError as error:
+            yield error
+    for section in _sections():
+        if known := _parameters(section):
+            yield from _unread(section, known)
+
+
+def _parameters(family: str) -> list[str]:
+    """What the task of this name takes; nothing where it is none of ours."""
+    if family in Register.task_names():
+        with suppress(TaskClassException):  # two classes of one name: Luigi says so where it is asked for
+            cls = Register.get_task_cls(family)
+            return [name for name, _ in cls.get_params()] if issubclass(cls, Declared) else []
+    return []
+
+
+def _unread(section: str, known: Collection[str]) -> Iterator[ConfigurationError]:
     for name in _set_in(section):
         if name.replace("-", "_") not in known:  # Luigi takes either
             close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known) or 'none'}"
-            raise ConfigurationError(f"[{section}] has no option {name}, which is set: {hint}")
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            yield ConfigurationError(f"[{section}] has no option {name}, which is set: {hint}")
+
+
+def _misnamed() -> Iterator[tuple[str, str]]:
+    """Sections that nobody is known to read, and the task that each may be meant for."""
+    known = Register.task_names()
+    ours = [name for name in known if _parameters(name)]
+    for section in _sections():
+        if section not in known:
+            for close in difflib.get_close_matches(section, ours, 1, _ALIKE):
+                yield section, close
+
+
+def _sections() -> Collection[str]:
+    config = get_config()
+    return tuple(config.data) if isinstance(config, LuigiTomlParser) else config.sections()
 
 
 def _set_in(section: str) -> Collection[str]:
@@ -73,4 +152,4 @@ def _set_in(section: str) -> Collection[str]:
     if isinstance(config, LuigiTomlParser):
         return tuple(config.data.get(section, ()))
     # What stands under [DEFAULT] is for other options to refer to.
-    return config.options(section) - config.defaults().keys() if config.has_section(section) else ()
+    return sorted(config.options(section) - config.defaults().keys()) if config.has_section(section) else ()

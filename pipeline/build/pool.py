@@ -23,7 +23,7 @@ from pipeline.build.maker import Greeting, Settings, Unfit
 from pipeline.build.making import Failed, Order, Result, in_process, produce
 from pipeline.build.options import setting
 from pipeline.clock import stopwatch
-from pipeline.errors import ConfigurationError, WorkerDied
+from pipeline.errors import WorkerDied
 from pipeline.store.remote import is_anywhere
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("headrace")
 
-AUTO = "auto"
+_AUTO = "auto"
 SETTLED_S = 0.5
 """After so long, a stage knows how long its builds take."""
 WORTH_S = 4.0
@@ -44,19 +44,10 @@ _Sent = tuple[Order, bytes]
 def makers(session: Session) -> Makers:
     """Who makes the builds of this process."""
     asked = setting("processes")
-    count = spare(_cores(), session.workers or core().workers) if asked == AUTO else _count(asked)
+    count = spare(_cores(), session.workers or core().workers) if asked == _AUTO else int(asked)
     if count < 2 or not is_anywhere(session.storage):
         return Makers(None)
-    return Makers(Pool(session, count), is_asked=asked != AUTO)
-
-
-def _count(asked: str) -> int:
-    if not (asked.isascii() and asked.isdecimal()) or int(asked) < 1:
-        raise ConfigurationError(
-            f"[headrace] processes is {asked!r}: give how many processes a stage may build on, from 1, "
-            f"or {AUTO}"
-        )
-    return int(asked)
+    return Makers(Pool(session, count), is_asked=asked != _AUTO)
 
 
 def spare(cores: int, workers: int) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from luigi.interface import core
 
-from pipeline.build import messages
+from pipeline.build import messages, options
 from pipeline.errors import ConfigurationError, TaskError
 from pipeline.store.storage import is_name
 from pipeline.values.digest import digest_value
@@ -47,6 +47,7 @@ def require_sound(task: Stage) -> None:
     """See that a requested task can be asked; ConfigurationError or TaskError says what is in the way."""
     from pipeline.build.upstream import upstream_first
 
+    options.require_sound()
     for name, value in task.param_kwargs.items():
         if isinstance(value, Interval) and not len(value):
             raise ConfigurationError(

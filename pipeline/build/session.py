@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.build import cache, configuration, options
+from pipeline.build import cache, configuration
 from pipeline.build.nodes import as_found, decode, encode
+from pipeline.build.options import setting
 from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.loaded import require_as_loaded
 from pipeline.code.unloaded import Unloaded
 from pipeline.errors import TaskError
-from pipeline.store.local import DURABILITIES, Durability, LocalStorage
+from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.repository import Repository
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes, parse_json
@@ -226,8 +227,7 @@ def current() -> Session:
     """The session of this process, opened from the configuration when first asked for."""
     global _current
     if _current is None:
-        options.require_known()
-        durability = configuration.one_of("durability", DURABILITIES)
+        durability: Durability = "fast" if setting("durability") == "fast" else "full"
         _current = Session(configuration.storage("store", durability))
     return _current
 

@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from pipeline.build import session as sessions
-from pipeline.build.options import setting
+from pipeline.build.options import required, setting
 from pipeline.commands.asking import counted, options
-from pipeline.errors import ConfigurationError
 from pipeline.release import configured
 from pipeline.release.garbage import Rules, collections
 from pipeline.store.collection import Collection, Done, Patience, Plan
@@ -19,8 +18,6 @@ from pipeline.values.digest import canonical_json
 
 DAYS, MODELS, GRACE_DAYS, TRASH_DAYS = "keep_days", "keep_models", "grace_days", "trash_days"
 _RULES = (DAYS, MODELS, GRACE_DAYS, TRASH_DAYS)
-_LEAST = {MODELS: 2}
-"""What serves, and what to roll back to."""
 _EXECUTE = "--execute"
 
 
@@ -55,11 +52,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
 
 def _count(name: str, given: str | None) -> int:
     """A rule: as the command line says it, or else the configuration."""
-    text = given if given is not None else setting(name)
-    least = _LEAST.get(name, 0)
-    if not (text.isascii() and text.isdecimal()) or int(text) < least or int(text) > 10**5:
-        raise ConfigurationError(f"{name} is {text!r}; set it to a number, {least} or more")
-    return int(text)
+    return int(setting(name) if given is None else required(name, given, name))
 
 
 class _Sum(NamedTuple):

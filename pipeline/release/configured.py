@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 from pipeline.build import configuration
 from pipeline.build import session as sessions
 from pipeline.build.options import setting
-from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 
 if TYPE_CHECKING:
     from pipeline.release.aliases import Aliases
     from pipeline.release.registry import Registry
-
-_MAX_DAYS = 3650
 
 
 def online() -> Storage:
@@ -49,6 +46,14 @@ def registry() -> Registry:
     return Registry(online(), trust, signer, clock, expires_days())
 
 
+def require_release_key() -> None:
+    """See that there is a key to sign with, or that one is made: before hours are spent on a model."""
+    if not makes_release_key() and not release_key().exists():
+        from pipeline.release import signing
+
+        raise signing.no_key(release_key())
+
+
 def trusted_keys() -> Path:
     """The file of trusted public keys."""
     named = setting("trusted_keys")
@@ -57,25 +62,18 @@ def trusted_keys() -> Path:
 
 def makes_release_key() -> bool:
     """Whether a key is made where there is none, as suits development."""
-    return configuration.one_of("make_release_key", ("false", "true")) == "true"
+    return setting("make_release_key") == "true"
 
 
 def expires_days() -> int | None:
     """For how many days what serves counts unless it is renewed, as every run does; None: for ever."""
     found = setting("expires_days")
-    if not found:
-        return None
-    if not (found.isascii() and found.isdecimal() and 2 <= int(found) <= _MAX_DAYS):
-        raise ConfigurationError(
-            f"[headrace] expires_days is {found!r}; give a number of days from 2 to {_MAX_DAYS}, more than "
-            f"runs are ever apart, or leave it out"
-        )
-    return int(found)
+    return int(found) if found else None
 
 
 def is_automatic() -> bool:
     """Whether a candidate that passed the gate is promoted at once, or waits for a person."""
-    return configuration.one_of("promotion", ("manual", "automatic")) == "automatic"
+    return setting("promotion") == "automatic"
 
 
 def release_key() -> Path:

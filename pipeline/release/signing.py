@@ -77,15 +77,20 @@ class Signer:
         try:
             private = load_pem_private_key(path.read_bytes(), password=None)
         except FileNotFoundError:
-            raise ConfigurationError(
-                f"there is no release key at {path}: make one with `headrace keygen {path}`, "
-                f"or let [headrace] release_key name the one that production trusts"
-            ) from None
+            raise no_key(path) from None
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigurationError(f"the release key {path} can't be read: {error}") from None
         if not isinstance(private, Ed25519PrivateKey):
             raise ConfigurationError(f"{path} holds no ed25519 key; `headrace keygen` makes one")
         return cls(private)
+
+
+def no_key(path: Path) -> ConfigurationError:
+    """What to say where there is no private key."""
+    return ConfigurationError(
+        f"there is no release key at {path}: make one with `headrace keygen {path}`, or let [headrace] "
+        f"release_key name the one that production trusts"
+    )
 
 
 class Trust:

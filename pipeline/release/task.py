@@ -109,6 +109,12 @@ class Release(Task):
         """The days that the model learnt from, and those that it is judged on."""
         return _dated(self.inputs["model"].task), _dated(self.inputs["holdout"].task)
 
+    def initialized(self) -> bool:
+        """Luigi's first question, before anything is built."""
+        if self.task_id not in sessions.current().consumed:
+            configured.require_release_key()
+        return super().initialized()
+
     def origin(self, session: Session) -> Digest:
         """The bundle tells where its model comes from: another origin is another bundle."""
         from pipeline.release import provenance
