@@ -277,10 +277,27 @@ def test_a_store_of_another_format_is_35_and_left_alone(shop: Project) -> None:
     assert sorted(shop.store.rglob("*")) == before
 
 
-def test_a_store_that_cannot_be_written_is_35_before_anything_is_built(shop: Project) -> None:
+def test_a_file_where_the_store_should_be_is_35_and_no_empty_store(shop: Project) -> None:
     shop.store.write_text("a file where the folder should be")
 
-    assert "StoreUnwritable" in slumps(shop, expect=35)
+    for said in (slumps(shop, expect=35), shop.run("headrace", "log", expect=35)):
+        assert ".headrace is no folder, and a store is one: name another" in said
+
+
+def test_a_folder_of_other_things_is_35_and_left_as_it_is(shop: Project) -> None:
+    shop.store.mkdir()
+    (shop.store / "notes.md").write_text("somebody's")
+
+    said = slumps(shop, expect=35)
+
+    assert "holds 'notes.md' and no store: let [headrace] store name a folder that is empty" in said
+    assert [path.name for path in shop.store.iterdir()] == ["notes.md"]
+
+
+def test_a_new_store_is_said_to_be_new_once(shop: Project) -> None:
+    """Of a disk that is not mounted nobody would learn otherwise."""
+    assert ".headrace is a new store" in slumps(shop, expect=0)
+    assert "new store" not in slumps(shop, "--share", "0.7", expect=0)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def _restore(session: Session, task: Stage) -> None:
     """
     session = session.aside()
     for stage in upstream_first(task):
-        stage.bring_up_to_date(session, Restorer(session, stage.task_family, stage is task, remembers=False))
+        stage.bring_up_to_date(session, Restorer(session, stage, stage is task, remembers=False))
 
 
 def _not_healed(engine: Engine) -> Outcome:

@@ -136,6 +136,10 @@ def describe_failures(failures: Sequence[Mapping[str, Any]]) -> str:
 
 def begin(session: Session) -> None:
     """Say that a run has begun, and whose it is: this is what is known of it until it ends."""
+    from pipeline.store.foreign import is_new  # a night without a change asks nothing
+
+    if is_new(session.storage):
+        log.info("%s is a new store", session.storage)
     summary = _summary(session, {}, status.UNFINISHED)
     process = this_process(session.clock())
     session.storage.replace(f"runs/{session.run_id}/run", canonical_json({**summary, "process": process}))

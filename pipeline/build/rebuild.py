@@ -64,7 +64,7 @@ def rebuild(session: Session, task: Stage) -> dict[str, Any]:
     """Build all that a task needs, and the task; what failed, and where that was."""
     failures = []
     for stage in upstream_first(task):
-        engine = Restorer(session, stage.task_family)
+        engine = Restorer(session, stage)
         session.trees[stage.task_id] = Tree.of(stage.settle(engine))
         failures += engine.report.failures
     return {"failures": failures, "environment": describe()}

@@ -73,7 +73,10 @@ class Session:
         self._environment: bytes | None = None
         self._makers: Makers | None = None
         self._makers_pid = 0
-        self.repository.open()
+        if not self.repository.open():
+            from pipeline.store.foreign import require_no_others  # most stores are there
+
+            require_no_others(storage)
         self._code_cache = CodeCache(cache.kept(storage, _CODE))
 
     def __repr__(self) -> str:

@@ -51,15 +51,32 @@ def require_format(storage: Storage) -> None:
     Repository(storage).open()
     if storage.stat("format") is not None:
         return
-    if isinstance(storage, LocalStorage):
-        found = {name for name, _ in _entries(str(storage.root), "")}
-    else:
-        found = {name.split("/")[0] for name in storage.list("")}
-    if others := sorted(found.difference(FORMATLESS)):
+    if others := sorted(_at_the_top(storage).difference(FORMATLESS)):
         raise FormatMismatch(
             f"{storage} holds {others[0]!r} and no file `format`, and so is no store, or a damaged one; name "
             f"another, or if it is one, write {FORMAT.decode().strip()!r} and a newline into that file"
         )
+
+
+def require_no_others(storage: Storage) -> None:
+    """Raise FormatMismatch where somebody else's files lie in a folder that holds no store yet."""
+    if others := sorted(_at_the_top(storage).difference(FOLDERS)):
+        raise FormatMismatch(
+            f"{storage} holds {others[0]!r} and no store: let [headrace] store name a folder that is empty, "
+            f"or not there yet"
+        )
+
+
+def is_new(storage: Storage) -> bool:
+    """Whether nothing that counts was ever kept there."""
+    return storage.stat("format") is None and not _at_the_top(storage).intersection(TRUTH)
+
+
+def _at_the_top(storage: Storage) -> set[str]:
+    """The names that lie directly in a store, whatever they are."""
+    if isinstance(storage, LocalStorage):
+        return {name for name, _ in _entries(str(storage.root), "")}
+    return {name.split("/")[0] for name in storage.list("")}
 
 
 def walk(storage: Storage, names: Iterable[str]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ConfigurationError, StoreUnwritable
+from pipeline.errors import ConfigurationError, FormatMismatch, StoreUnwritable
 from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.storage import MemoryStorage, Storage
 
@@ -116,7 +116,10 @@ def open_storage(address: str, durability: Durability = "full") -> Storage:
     The durability is that of a folder: what a bucket has answered is durable.
     """
     if "://" not in address:
-        return LocalStorage(Path(os.path.expanduser(address)), durability)
+        path = Path(os.path.expanduser(address))
+        if path.exists() and not path.is_dir():
+            raise FormatMismatch(f"{path} is no folder, and a store is one: name another")
+        return LocalStorage(path, durability)
     from pipeline.store.bucket import where  # a store in a folder need not know of any other
     from pipeline.store.objectstore import ObjectStorage
 

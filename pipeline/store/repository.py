@@ -55,18 +55,19 @@ class Repository:
     def __repr__(self) -> str:
         return f"Repository({self.storage})"
 
-    def open(self) -> None:
-        """Check the layout's version; a new store gets one at its first commit."""
+    def open(self) -> bool:
+        """Check the layout's version; False of a new store, which gets one at its first commit."""
         try:
             found = self.storage.read("format")
         except FileNotFoundError:
-            return
+            return False
         if found != FORMAT:
             raise FormatMismatch(
                 f"{self.storage} holds a store of the format {found[:60]!r}, this version reads "
                 f"{FORMAT!r}: use the version that wrote it, or point [headrace] store elsewhere; if that is "
                 f"no version's but damage, delete the file `format`: the next run writes it"
             )
+        return True
 
     def read_blob(self, blob: Digest) -> bytes:
         """A blob's bytes, verified."""
