@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import World
+from tests.world import World, asking
 
 TASKS = """
     from pipeline import Column, Contract, DatesParameter, Source, Task
@@ -71,6 +71,29 @@ def test_a_corrected_day_compacts_its_own_month_again(tills: World) -> None:
     assert len(before) == 2
     assert before.items() <= after.items()
     assert len(after) == 3
+
+
+def test_what_no_kept_run_has_seen_is_collected_and_the_rest_stays(
+    tills: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or the open month would be there once for each of its nights."""
+    tills.built(AMOUNTS, dates=DATES)
+    for amount in (7, 8, 9):
+        before = compact(tills)
+        tills.clock.advance(days=1)
+        land(tills, "2013-02-01", amount)
+        tills.built(AMOUNTS, dates=DATES)
+    assert len(compact(tills)) == 5
+
+    rules = ("--keep-days", "0", "--grace-days", "0", "--trash-days", "0", "--execute")
+    for _ in range(2):  # what is taken by one is deleted by the next
+        asking(tills, "tills", capsys)("gc", *rules)
+
+    assert len(kept := compact(tills)) == 2
+    assert kept.keys().isdisjoint(before.keys() - kept.keys())
+    land(tills, "2013-02-02", 5)
+    tills.built(AMOUNTS, dates=DATES)
+    assert len(compact(tills)) == 3  # January was mapped
 
 
 @pytest.mark.parametrize("how", ["flipped", "cut", "emptied", "another"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.build.task import Stage
 
 FORMAT = "headrace columns 1"
+FOLDER = "cache/columns"
 _HEAD_BYTES = 64
 """What comes before Arrow's own bytes: a multiple of what it aligns its buffers to."""
 
@@ -37,12 +38,23 @@ def columns_of(session: Session, task: Stage, tree: Tree, columns: Sequence[str]
 
 
 def _group(session: Session, task: Stage, tree: Tree, node: Node, columns: Sequence[str]) -> pa.Table:
-    place = f"cache/columns/{digest_value([FORMAT, node.digest, node.span.done, list(columns)]).hex}"
+    place = _place(node, columns)
     found = _kept(session.storage, place)
     if found is None:
         found = _read(session, task, node.members(tree.read), columns)
         _keep(session.storage, place, found)
     return found
+
+
+def _place(node: Node, columns: Sequence[str]) -> str:
+    """Named after what the month holds, so that a collection can tell what no kept run has seen."""
+    asked = digest_value([FORMAT, node.span.done, list(columns)])
+    return f"{FOLDER}/{node.digest.hex}-{asked.hex[:16]}"
+
+
+def seen_in(place: str) -> str:
+    """What the month held whose columns lie in a place: the digest's digits."""
+    return place.rpartition("/")[2].partition("-")[0]
 
 
 def _read(session: Session, task: Stage, outcomes: Any, columns: Sequence[str]) -> pa.Table:

@@ -73,10 +73,7 @@ class Session:
         self._environment: bytes | None = None
         self._makers: Makers | None = None
         self._makers_pid = 0
-        if not self.repository.open():
-            from pipeline.store.foreign import require_no_others  # most stores are there
-
-            require_no_others(storage)
+        _open(self.repository)
         self._code_cache = CodeCache(cache.kept(storage, _CODE))
 
     def __repr__(self) -> str:
@@ -268,6 +265,14 @@ def use(session: Session | None) -> None:
     """Make a session this process's own; None: open one anew when next asked."""
     global _current
     _current = session
+
+
+def _open(repository: Repository) -> None:
+    """See that a store is of this format, or that there is room for a new one."""
+    if not repository.open():
+        from pipeline.store.foreign import require_no_others
+
+        require_no_others(repository.storage)
 
 
 def _place(key: Digest) -> str:

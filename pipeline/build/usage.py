@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.build import cache, status
+from pipeline.build.compaction import FOLDER, seen_in
 from pipeline.build.nodes import decode
 from pipeline.build.outcome import Outcome
 from pipeline.build.tree import Node
@@ -49,6 +50,7 @@ def usage(view: View, since: datetime.datetime, is_live: IsLive) -> Usage:
     items = [Item("runs", run.names, name in kept, run.began) for name, run in runs.items()]
     items += [Item("claims", (name,), is_live(_json(view, name))) for name in claims]
     items += [Item("cache", (name,), name in walk.visited) for name in view.below(_NODES)]
+    items += [Item("columns", (name,), seen_in(name) in walk.held) for name in view.below(FOLDER)]
     unfinished = {run for run in kept if _is_unfinished(runs[run].summary)}
     return Usage(frozenset(walk.keys | keys), frozenset(walk.tasks), frozenset(unfinished), tuple(items))
 
@@ -102,6 +104,8 @@ class _Walk:
         self._view = view
         self._families = {name.split("/")[1] for name in view.below("records")}
         self.visited: set[str] = set()
+        self.held: set[str] = set()
+        """The digests of the nodes, in digits: what months held."""
         self._broken: set[str] = set()
         self.keys: set[Digest] = set()
         self.tasks: set[str] = set()
@@ -120,6 +124,7 @@ class _Walk:
             return place not in self._broken
         node = decode(place, self._kept(place))
         self.visited.add(place)
+        self.held |= {node.digest.hex} if node else set()
         below = [self._see(member) for member in _members(node)] if node else [False]
         if not all(below):
             self._broken.add(place)
