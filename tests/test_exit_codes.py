@@ -72,7 +72,8 @@ def test_a_missing_day_is_20_and_the_other_days_are_processed(shop: Project, wor
 
     assert said[-1].startswith("missing data: ")
     assert f": Sales {DAY} (" in said[-1]
-    assert f"[Sales] gaps = {DAY}" in "".join(said)  # what to do
+    # What to do, and what was accepted before stays so.
+    assert f"[Sales] gaps = 2026-02-01-2026-03-02, {DAY}" in "".join(said)
     assert "Slumps 2026-03-09" in shop.built()
 
 
@@ -275,6 +276,14 @@ def test_a_store_of_another_format_is_35_and_left_alone(shop: Project) -> None:
     assert "headrace store 1" in said
     assert "point [headrace] store elsewhere" in said
     assert sorted(shop.store.rglob("*")) == before
+
+
+def test_a_landing_folder_that_is_not_there_is_told_once(shop: Project) -> None:
+    configure(shop, "landing = landing", "landing = mounted")
+
+    said = slumps(shop, "--dates", "2026-03-09-2026-03-12", expect=20)
+
+    assert said.count("below which files land, is not there: set [headrace] landing") == 1
 
 
 def test_a_file_where_the_store_should_be_is_35_and_no_empty_store(shop: Project) -> None:

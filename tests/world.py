@@ -80,6 +80,7 @@ class World:
         self.set("headrace", "trusted_keys", f"{self.key}.pub")
         self.set("headrace", "make_release_key", "true")
         self.set("headrace", "promotion", "automatic")
+        self.set("headrace", "processes", "1")  # a busy machine begins a pool, and then stores in any order
         sys.path.insert(0, str(folder))
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from luigi.date_interval import DateInterval
 from pipeline.build import session as sessions
 from pipeline.build.landing import newest
 from pipeline.errors import ConfigurationError
-from pipeline.values.partition import Interval, is_day, is_hour, parse_interval, slot
+from pipeline.values.partition import Interval, is_day, is_hour, label_of, parse_interval, slot
 
 
 class DatesParameter(luigi.Parameter[Interval]):
@@ -51,8 +51,8 @@ class DaysParameter(luigi.Parameter[tuple[Interval, ...]]):
         return tuple(map(_interval, texts))
 
     def serialize(self, x: tuple[Interval, ...]) -> str:
-        """The absolute form."""
-        return ", ".join(map(str, x))
+        """The absolute form; of a single day its label alone."""
+        return ", ".join(label_of(each.start) if len(each) == 1 else str(each) for each in x)
 
     def normalize(self, x: Any) -> tuple[Interval, ...]:
         """Take what Python code hands over: a text, or days and intervals in any of their forms."""

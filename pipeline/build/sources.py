@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.build.finder import Finder, Work
 from pipeline.build.fingerprints import Fingerprints, Found
 from pipeline.build.growth import Growth
-from pipeline.build.landing import Files, read_whole
+from pipeline.build.landing import Files, read_whole, root
 from pipeline.build.outcome import Outcome, State, hole
 from pipeline.build.parameter import DaysParameter
 from pipeline.build.session import Session
@@ -172,9 +172,15 @@ class Source(Landed):
         )
         if session.clock() < over:
             return hole(f"may land until {over:%Y-%m-%d %H:%M} UTC")
-        return _missing(
+        return _missing(self._what_to_do(label))
+
+    def _what_to_do(self, label: str) -> str:
+        if not root().is_dir():  # of all days the same, which is told once
+            return f"the folder {root()}, below which files land, is not there: set [headrace] landing"
+        gaps = type(self).gaps.serialize((*self.gaps, slot(moment_of(label))))
+        return (
             f"{Files(self.files).path(label)} has not landed; drop it, or accept the hole: "
-            f"[{self.task_family}] gaps = {label}"
+            f"[{self.task_family}] gaps = {gaps}"
         )
 
 
