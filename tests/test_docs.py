@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import re
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
+import numpy as np  # noqa: TID253
 import pytest
 
+import pipeline
 from tests import console
 from tests.mill import ROOT, Checkout
+from tests.world import World
 
 PAGES = (
     pytest.param("docs/release.md", marks=pytest.mark.thorough),
@@ -47,10 +54,160 @@ def test_the_links_of_a_page_lead_somewhere(name: str) -> None:
     ("name", "example"), [("README.md", "shop/shop.py"), ("docs/release.md", "service/serve.py")]
 )
 def test_a_page_shows_an_example_as_it_is(name: str, example: str) -> None:
-    page = (ROOT / name).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert (ROOT / "examples" / example).read_text(encoding="utf-8") in blocks(name)
 
-    assert (ROOT / "examples" / example).read_text(encoding="utf-8") in blocks
+
+def blocks(name: str) -> list[str]:
+    """The Python of a page."""
+    page = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def parts(world: World) -> World:
+    """Three weeks of the reference's parts, and its module; limits land on the second Monday."""
+    *module, _ = blocks("docs/tasks.md")
+    world.code("parts", "\n\n".join(module))
+    world.clock.now = datetime.datetime(2026, 3, 24, tzinfo=datetime.UTC)
+    world.write("limits/2026-03-09.csv", "hottest\n2.5\n")
+    for number in range(2, 23):
+        day, draw = f"2026-03-{number:02}", np.random.Generator(np.random.PCG64(number))
+        load, heat, luck = draw.normal(0, 1, 40), draw.normal(0, 1, 40), draw.random(40)
+        broke = luck < 1 / (1 + np.exp(-(2 * load + heat)))
+        rows = [f"{day},{n},{load[n]:.4f},{heat[n]:.4f},{str(broke[n]).lower()}" for n in range(40)]
+        world.write(
+            f"parts/{day}.csv", "\n".join(["date,part,load,heat,broke", *rows, f"{day},40,0,,true", ""])
+        )
+    return world
+
+
+def test_the_examples_of_the_reference_run(parts: World) -> None:
+    measured = parts.run("parts.Measured", dates="2026-03-02..2026-03-10")
+    table = parts.load("parts.Measured", dates="2026-03-02..2026-03-10")
+
+    assert measured.is_complete  # the days before the first one are no missing data
+    assert table.num_rows == 8 * 40
+    rows = table.to_pylist()
+    assert [row["before"] for row in rows[::40]] == [41 * days for days in (0, 1, 2, 3, 4, 5, 6, 7)]
+    assert [round(row["room"] + row["heat"], 4) for row in rows[::40]] == [3.0] * 7 + [2.5]
+
+    found: dict[str, Any] = {}
+    parts.task("parts.HeatBefore", dates="2026-03-09")
+    parts.session()
+    exec(compile(blocks("docs/tasks.md")[-1], "docs/tasks.md", "exec"), found)
+
+    assert len(found["frame"]) == 8 * 40
+    [(day, heat)] = found["heat"].items()
+    assert (day, heat) == (datetime.date(2026, 3, 9), pytest.approx(np.mean([r["heat"] for r in rows[:280]])))
+    online = parts.load("parts.Online", dates="2026-03-02..2026-03-10")
+    assert online.coef_.shape == (1, 2)
+
+
+def test_the_release_of_the_reference_serves(parts: World) -> None:
+    shipped = parts.run("parts.Ship", dates="2026-03-02..2026-03-23")
+    risky = parts.run("parts.Risky", dates="2026-03-22")
+
+    assert shipped.is_complete
+    assert risky.is_complete
+    chances = parts.load("parts.Risky", dates="2026-03-22")
+    assert chances.column_names == ["part", "chance"]
+    assert all(0 <= chance <= 1 for chance in chances["chance"].to_pylist())
+
+
+def test_the_reference_tells_of_every_public_name() -> None:
+    page = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+    code = [*blocks("docs/tasks.md"), *re.findall(r"`([^`]+)`", prose)]
+    told = {word for text in code for word in re.findall(r"\w+", text)}
+
+    assert sorted(set(pipeline.__all__) - told) == []
+
+
+def result(name: str) -> Any:
+    """What a benchmark has found."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def day(found: Any) -> str:
+    """When it was measured, as the pages write it."""
+    date = datetime.date.fromisoformat(found["date"])
+    return f"{date.day} {date:%B}"
+
+
+def figures_of_the_readme() -> list[str]:
+    noop, release = result("noop"), result("release")
+    return [
+        f"takes {noop['headrace_s']['median']:.2f} s, {noop['ratio']['median']:.2f} times an empty",
+        f"the gate included, takes {release['cold_s']['median']:.0f} s",
+    ]
+
+
+def figures_of_nights_and_first_runs() -> list[str]:
+    scale, noop, linear, digest = map(result, ("scale", "noop", "linear", "table_digest"))
+    year, far = scale["nights"]["365"], scale["nights"]["10000"]
+    some, more = scale["first_runs"]["1000"], scale["first_runs"]["2000"]
+    rows = {
+        "noop_s noop_of_floor": "a stat of all files",
+        "arrives_s arrives_of_bare": "a bare script that does its work",
+        "corrected_s corrected_of_bare": "of the same",
+    }
+    digits = {"noop_s": 3}
+    return [
+        f"{noop['files']} files and all its stages: {noop['headrace_s']['median']:.2f} s, "
+        f"{noop['ratio']['median']:.2f} times the empty task",
+        f"two cores, {day(scale)}",
+        *(
+            f"{row} | "
+            + " | ".join(
+                f"{night[s]['median']:.{digits.get(s, 2)}f} s, {night[of]['median']:.2f}"
+                for night in (year, far)
+            )
+            for (s, of), row in ((names.split(), row) for names, row in rows.items())
+        ),
+        f"{some['one_of_plain']['median']:.2f} | {more['one_of_plain']['median']:.2f} | 1.15",
+        f"{some['two_of_plain']['median']:.2f} | {more['two_of_plain']['median']:.2f} | 0.65",
+        f"others, of {day(linear)}",
+        f"with its reading | {100 * linear['share']['median']:.2f} % |",
+        f"sha256 over as many bytes | {digest['share']['median']:.2f} |",
+    ]
+
+
+def figures_of_the_hand_over() -> list[str]:
+    names = ("release", "start", "flips", "backtest", "null", "reader")
+    release, start, flips, backtest, null, reader = found = [result(name) for name in names]
+    [measured] = {day(each) for each in found}
+    by_chance = [100 * each["better"] for each in null["null"].values()]
+    one, mapping, many, _ = [each for each in reader.values() if isinstance(each, dict)]
+    bare, other = one["bare_us"]["median"], mapping["bare_us"]["median"]
+    return [
+        f"on {measured} 2026:",
+        f"cold | {release['cold_s']['median']:.0f} s, ROC AUC {release['roc_auc']:.3f} |",
+        f"the gate on flights | {release['gate_s']['median']:.1f} s |",
+        f"with the bare model | {start['bars'][0]['observed']:.2f} times |",
+        f"| {flips['flips']} promotions and rollbacks",
+        f"that month's own fit and scores | {backtest['ratio']['median']:.2f} times |",
+        f'"better" by chance | {min(by_chance):.1f} to {max(by_chance):.1f} % |',
+        f"| {one['over_bare_us']:.0f} us of {bare:,.0f} us, "
+        f"{mapping['over_bare_us']:.0f} us of {other:,.0f} us "
+        f"| 100 us + 5 % = {100 + bare / 20:.0f} us, {100 + other / 20:.0f} us |",
+        f"| {100 * many['over_bare_us'] / many['bare_us']['median']:.1f} %, 0 (",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("README.md", figures_of_the_readme),
+        ("docs/performance.md", figures_of_nights_and_first_runs),
+        ("docs/release.md", figures_of_the_hand_over),
+    ],
+)
+def test_the_figures_of_a_page_are_those_that_were_measured(
+    name: str, figures: Callable[[], list[str]]
+) -> None:
+    page = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+    assert [figure for figure in figures() if figure not in page] == []
 
 
 def test_a_page_whose_output_is_not_true_is_noticed(tmp_path: Path) -> None:
