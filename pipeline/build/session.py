@@ -22,6 +22,7 @@ from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.loaded import require_as_loaded
 from pipeline.code.unloaded import Unloaded
+from pipeline.code.watch import watch
 from pipeline.errors import TaskError
 from pipeline.store.local import Durability, LocalStorage
 from pipeline.store.repository import Repository
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pipeline.build.pool import Makers
 
 _CODE = "cache/code"
+
+watch()  # before the first task is defined: what it imports is still to come
 
 
 class Session:
@@ -100,7 +103,7 @@ class Session:
                     "python": code.python,
                 }
             )
-            require_as_loaded(code.parts)
+            require_as_loaded(code)
             self._unloaded.identified(code)
             self._codes[roots] = digest_bytes(blob)
             self._code_blobs[self._codes[roots]] = blob
@@ -113,6 +116,7 @@ class Session:
                 f"{', '.join(edited)} was edited while the run was under way, before it was loaded: its key "
                 f"would tell of other code. Nothing of it was kept; run again"
             )
+        self._unloaded.require_as_written()
 
     def code_roots(self, code: Digest) -> tuple[str, ...]:
         """The classes that a code identity was found out of."""

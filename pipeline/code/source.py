@@ -120,11 +120,11 @@ def _read(name: str, place: Place) -> Module:
             f"{place.path}: module {name} can't be read ({error.strerror}), but a task reaches it, "
             "so that its source is part of the task's code identity. Make it readable."
         ) from error
-    return replace(_module(name, place.path, is_package, source), signature=signature)
+    return replace(module_of(name, place.path, is_package, source), signature=signature)
 
 
 @lru_cache(maxsize=512)
-def _module(name: str, path: str, is_package: bool, source: bytes) -> Module:
+def module_of(name: str, path: str, is_package: bool, source: bytes) -> Module:
     """What a source holds. A program that runs again, such as a notebook, parses what was edited alone."""
     module = Module(name, path, is_package)
     if not path.endswith(".py"):

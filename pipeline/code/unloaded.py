@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.code import loaded
 from pipeline.code.fingerprint import Code
+from pipeline.code.loaded import require_as_written
 from pipeline.code.signature import Signature, of_path
 
 
@@ -27,6 +27,8 @@ class Unloaded:
         """How many modules there were at the last look: none was loaded while it stays."""
         self._loaded: tuple[int, set[str]] = 0, set()
         """The files of all modules, of which there were so many then."""
+        self._written = 0, 0
+        """How many modules and identified files there were when all that was loaded was as it is written."""
 
     def identified(self, code: Code) -> None:
         """Await the files of a code of which nothing is loaded yet."""
@@ -45,9 +47,14 @@ class Unloaded:
                 if self._is_other(path):
                     self._edited.append(path)
                 del self._awaited[path]
-            if not self._edited:
-                loaded.note_loaded()
         return self._edited
+
+    def require_as_written(self) -> None:
+        """Raise TaskError where bytecode of other source was loaded for a file that was identified."""
+        looked_at = len(sys.modules), len(self._known)
+        if looked_at != self._written:
+            require_as_written(self._known)
+            self._written = looked_at
 
     def _files(self) -> set[str]:
         count = len(sys.modules)
