@@ -37,6 +37,9 @@ _CODE = "cache/code"
 class Session:
     """What the stages of one run share."""
 
+    run_process: Mapping[str, Any] | None = None
+    """The process that this one builds for, where it is one of a pool: what that claimed is ours."""
+
     def __init__(
         self,
         storage: Storage,
