@@ -64,6 +64,10 @@ class Disturbed:
         self._count()
         self._storage.replace(name, data)
 
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        self._count()
+        self._storage.supplant(name, data, to)
+
     def move(self, name: str, to: str) -> None:
         self._count()
         self._storage.move(name, to)

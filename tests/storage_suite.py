@@ -186,6 +186,34 @@ class StorageSuite:
         assert storage.read("cache/x") == b"second"
         assert [*storage.list("")] == ["cache/x"]
 
+    def test_what_is_supplanted_has_other_bytes_and_what_was_there_another_name(
+        self, storage: Storage
+    ) -> None:
+        storage.put({"blobs/x": b"damaged, and longer"})
+        storage.supplant("blobs/x", b"right", "trash/a/blobs/x")
+        storage.supplant("blobs/y", b"new", "trash/a/blobs/y")
+        assert storage.put({"blobs/x": b"other", "blobs/y": b"other"}) == set()
+        assert {name: storage.read(name) for name in storage.list("")} == {
+            "blobs/x": b"right",
+            "blobs/y": b"new",
+            "trash/a/blobs/x": b"damaged, and longer",
+        }
+
+    def test_readers_see_what_is_supplanted_or_what_takes_its_place_and_never_nothing(
+        self, storage: Storage
+    ) -> None:
+        storage.put({"blobs/x": b"value 0"}, durable=False)
+
+        def write() -> None:
+            for number in range(50):
+                storage.supplant("blobs/x", b"value %d" % number, f"trash/{number}/x")
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            while not writing.done():
+                assert storage.read("blobs/x").startswith(b"value ")
+            writing.result()
+
     def test_what_is_moved_is_there_and_no_longer_here(self, storage: Storage) -> None:
         storage.put({"a/x": b"moved", "trash/x": b"replaced"})
         storage.move("a/x", "trash/x")
@@ -203,6 +231,10 @@ class StorageSuite:
             storage.put({"good": b"", name: b""})
         with pytest.raises(ValueError, match="bad name"):
             storage.replace(name, b"")
+        with pytest.raises(ValueError, match="bad name"):
+            storage.supplant(name, b"", "kept")
+        with pytest.raises(ValueError, match="bad name"):
+            storage.supplant("kept", b"other", name)
         with pytest.raises(ValueError, match="bad name"):
             storage.move(name, "moved")
         with pytest.raises(ValueError, match="bad name"):

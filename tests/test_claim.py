@@ -178,9 +178,43 @@ def test_an_earlier_process_of_our_own_number_holds_nobody_up(
     storage: MemoryStorage, clock: FakeClock
 ) -> None:
     """In a container, every run may be process 1."""
-    claimed_by(storage, clock)
+    claimed_by(storage, clock, started="1")
+    claims = Claims(storage, clock)
 
-    assert Claims(storage, clock).take(KEY)
+    assert claims.take(KEY)
+    claims.close()
+    assert storage.stat(NAME) is None
+
+
+def test_what_this_process_has_claimed_is_ours_and_stays_with_who_took_it(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    """An engine that heals an input works inside another's build, and ends before it."""
+    outer, inner = Claims(storage, clock), Claims(storage, clock)
+    outer.take(KEY)
+    outer.hold([KEY])
+
+    assert inner.take(KEY)
+    inner.close()
+    outer.release()
+
+    assert storage.stat(NAME)
+    outer.close()
+    assert storage.stat(NAME) is None
+
+
+def test_what_a_run_has_claimed_is_claimed_for_its_processes(
+    storage: MemoryStorage, clock: FakeClock
+) -> None:
+    """To wait for it would be for ever: the run waits for what they build."""
+    claimed_by(storage, clock, pid=os.getppid(), started=started(os.getppid()))
+    run = parse_json(storage.read(NAME))
+    claims = Claims(storage, clock, run)
+
+    assert claims.take(KEY)
+    claims.close()
+    assert parse_json(storage.read(NAME)) == run
+    assert not Claims(storage, clock, {**run, "started": "1"}).take(KEY)
 
 
 def test_an_earlier_boot_of_this_machine_holds_nobody_up(storage: MemoryStorage, clock: FakeClock) -> None:

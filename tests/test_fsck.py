@@ -277,7 +277,7 @@ def test_files_of_nobodys_are_found_and_moved(shop: World, ask: Ask, told: Any, 
     [found] = findings(said)
     assert (found["kind"], found["name"], found["is_mended"]) == (kind, name, True)
     assert not path.exists()
-    [moved] = (root(shop) / "trash").glob(f"*/{name}")
+    [moved] = (root(shop) / "trash").glob(f"*/*/{name}")
     assert moved.read_bytes() == b"somebody's"
     assert "note" not in ask("fsck")
 
@@ -314,7 +314,7 @@ def test_what_is_healed_is_moved_and_built_again_by_what_is_named(shop: World, t
     for task, _, dates in commands:
         shop.run(f"shop.tasks.{task}", dates=dates)
 
-    assert len(list((root(shop) / "trash").glob("*/blobs/sha256/*/*"))) == 2
+    assert len(list((root(shop) / "trash").glob("*/*/blobs/sha256/*/*"))) == 2
     assert ask("fsck", "--full").count("\n  sound\n") == 2
     assert before == {record.key: record.outputs for record in Repository(shop.storage).records("Features")}
 

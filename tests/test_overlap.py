@@ -87,7 +87,7 @@ def test_the_second_run_takes_what_the_first_has_built(gate: Gate, workers: str)
     with gate.start("--workers", workers) as first:
         door = gate.arrived()
         with gate.start("--workers", workers) as second:
-            wait_for(second, "SpamFilter: waiting for 1 that another worker or run builds")
+            wait_for(second, "SpamFilter: waiting for 1 that another process builds")
             os.close(door)
             _, said = second.communicate()
         first.communicate()
@@ -102,7 +102,7 @@ def test_the_second_run_builds_what_the_first_could_not(gate: Gate) -> None:
     with gate.start() as first:
         door = gate.arrived()
         with gate.start() as second:
-            wait_for(second, "waiting for 1 that another worker or run builds")
+            wait_for(second, "waiting for 1 that another process builds")
             os.write(door, b"fail")
             os.close(door)
             first.communicate()  # it has left the gate before the second comes to it
@@ -117,7 +117,7 @@ def test_the_second_run_does_not_wait_for_one_that_was_killed(gate: Gate) -> Non
     with gate.start() as first:
         door = gate.arrived()
         with gate.start() as second:
-            wait_for(second, "waiting for 1 that another worker or run builds")
+            wait_for(second, "waiting for 1 that another process builds")
             first.kill()
             first.communicate()
             os.close(door)
@@ -219,7 +219,7 @@ def test_a_long_wait_is_told_once(lab: World, other: MemoryStorage, caplog: pyte
 
     lab.run(WATCHING, dates=DATES)
 
-    assert caplog.messages.count("Clean: waiting for 1 that another worker or run builds") == 1
+    assert caplog.messages.count("Clean: waiting for 1 that another process builds") == 1
 
 
 def test_what_another_run_finishes_meanwhile_is_found(lab: World, other: MemoryStorage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,46 @@ def test_a_value_that_is_lost_is_built_again_by_the_process_that_finds_it_so(lab
     assert f"Readings {DAYS[1]}" in result.built
     assert cleaned(result) == DAYS
     assert result.is_complete
+
+
+class Rotting(LocalStorage):
+    """A store in which some names are damaged again when they have come back."""
+
+    doomed: set[str]
+
+    def delete(self, names: Iterable[str]) -> None:
+        super().delete(names)
+        for name in {name for name in self.doomed if self.stat(name) is not None}:
+            self.doomed.remove(name)
+            self.replace(name, b"rotten")
+
+
+def test_a_process_heals_what_the_run_itself_has_claimed(
+    lab: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What a run made again and found recorded stays claimed: a process that waited for it would for ever."""
+    lab.edit("lab.tasks", "    window = Window(days=3, lag=0)\n", "")
+    days = ("2013-05-30", "2013-05-31", "2013-06-01", "2013-06-02")
+    for number, day in enumerate(days):
+        read(lab, day, number)
+    lab.built(WEEK, dates="2013-05-30-2013-06-03")
+    value = lab.load(WEEK, dates="2013-05-30-2013-06-03")
+    made = digests(lab, "Week")
+    storage = Rotting(Path(str(lab.storage)))
+    storage.doomed = {
+        blob_name(Digest(outputs["value"]["blob"]))
+        for (_, step, _), (outputs, _) in made.items()
+        if step == "summarize"
+    }
+    blobs = {blob_name(Digest(outputs["value"]["blob"])) for outputs, _ in made.values()}
+    storage.delete([*blobs, *storage.list("cache")])
+    lab.storage = storage
+
+    lab.built(WEEK, dates="2013-05-30-2013-06-03")
+
+    assert storage.doomed == set()
+    assert "Week 2013-05-30: its blob is lost or damaged; building it again" in capfd.readouterr().err
+    assert lab.load(WEEK, dates="2013-05-30-2013-06-03") == value
 
 
 # What a process knows.

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
 from pipeline.store import record as records
+from pipeline.store.aside import discard_records
 from pipeline.store.lineage import Lineage, find
 from pipeline.store.local import LocalStorage
 from pipeline.store.record import Record, record_folder
@@ -82,10 +83,17 @@ def test_a_loser_that_set_other_rows_aside_differs(storage: Storage) -> None:
     assert commit(storage, Draft(KEY, other, {**made.blobs, rejected: b"rejected"}))[2]
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
 @pytest.mark.parametrize(("again", "differs"), [(b"value", False), (b"other", True)])
-def test_a_lost_blob_makes_room_for_a_second_attempt(storage: Storage, again: bytes, differs: bool) -> None:
+def test_a_lost_or_damaged_blob_makes_room_for_a_second_attempt(
+    storage: Storage, again: bytes, differs: bool, is_lost: bool
+) -> None:
     commit(storage, draft())
-    storage.delete([blob_name(digest_bytes(b"value"))])
+    name = blob_name(digest_bytes(b"value"))
+    if is_lost:
+        storage.delete([name])
+    else:
+        storage.replace(name, b"valuE")
 
     record, is_ours, found = commit(storage, draft(again))
 
@@ -163,7 +171,9 @@ def test_what_is_committed_takes_the_place_of_damage_under_its_name(storage: Sto
     commit(storage, draft())
 
     assert Repository(storage).read_blob(blob) == b"value"
-    assert storage.read(f"trash/r/{blob_name(blob)}") == b"valuE"
+    [kept] = storage.list("trash/r")
+    assert kept.endswith(blob_name(blob))
+    assert storage.read(kept) == b"valuE"
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
@@ -182,7 +192,8 @@ def test_what_stands_in_the_way_of_a_commit_goes_to_the_trash(tmp_path: Path, ki
     assert is_ours
     assert Repository(storage).record("Step", KEY) == record
     assert Repository(storage).read_blob(digest_bytes(b"value")) == b"value"
-    assert all(os.path.lexists(storage.root / f"trash/r/{name}") for name in names)
+    kept = list((storage.root / "trash" / "r").iterdir())
+    assert all(any(os.path.lexists(each / name) for each in kept) for name in names)
 
 
 def test_a_store_that_can_not_be_written_is_no_obstacle(tmp_path: Path) -> None:
@@ -193,31 +204,54 @@ def test_a_store_that_can_not_be_written_is_no_obstacle(tmp_path: Path) -> None:
 
 
 class Unreadable(MemoryStorage):
-    """A medium on which somebody took the right to read some names."""
+    """A medium of which some files can't be read: somebody took the right to, or the disk has gone bad."""
 
-    closed: frozenset[str] = frozenset()
+    def __init__(self, why: int) -> None:
+        super().__init__()
+        self.why = why
+        self.closed: frozenset[str] = frozenset()
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         if name in self.closed:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+            raise OSError(self.why, os.strerror(self.why), name)
         return super().read(name, start, size)
 
+    def move(self, name: str, to: str) -> None:
+        self._follow(name, to)
+        super().move(name, to)
 
-def test_what_this_user_may_not_read_is_damaged_and_makes_room_for_what_is_committed() -> None:
-    storage = Unreadable()
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        self._follow(name, to)
+        super().supplant(name, data, to)
+
+    def _follow(self, name: str, to: str) -> None:
+        """It is a file that can't be read, wherever it goes."""
+        if name in self.closed:
+            self.closed = self.closed - {name} | {to}
+
+
+@pytest.mark.parametrize(
+    ("why", "says"),
+    [
+        (errno.EACCES, "can't be read by this user; `headrace fsck --heal` gives it its mode back"),
+        (errno.EIO, r"can't be read from its disk \(Input/output error\); .* `headrace fsck --full` names"),
+    ],
+)
+def test_what_can_not_be_read_is_damaged_and_makes_room_for_what_is_committed(why: int, says: str) -> None:
+    storage = Unreadable(why)
     commit(storage, draft())
     blob, record = digest_bytes(b"value"), f"{record_folder('Step', KEY)}/1"
     storage.closed = frozenset({blob_name(blob), record})
 
-    with pytest.raises(BlobDamaged, match="can't be read by this user"):
+    with pytest.raises(BlobDamaged, match=f"the blob {blob} in memory {says}"):
         Repository(storage).read_blob(blob)
-    with pytest.raises(RecordDamaged, match="Permission denied"):
+    with pytest.raises(RecordDamaged, match=f"{record} is damaged .*{os.strerror(why)}"):
         Repository(storage).record("Step", KEY)
-    Repository(storage).set_aside_records("Step", KEY, "r")
+    discard_records(storage, "Step", KEY, "r")
     _, is_ours, _ = commit(storage, draft())
 
     assert is_ours
-    assert sorted(storage.list("trash")) == [f"trash/r/{blob_name(blob)}", f"trash/r/{record}"]
+    assert {kept.split("/", 3)[3] for kept in storage.list("trash/r")} == {blob_name(blob), record}
 
 
 @pytest.mark.parametrize("field", ["reason", "seconds", "rows", "outputs"])
@@ -300,18 +334,6 @@ def test_a_record_in_the_place_of_another_is_damaged(storage: Storage) -> None:
 
     with pytest.raises(RecordDamaged, match="names another format, key or attempt"):
         Repository(storage).record("Step", other)
-
-
-def test_what_is_set_aside_is_in_the_trash(storage: Storage) -> None:
-    commit(storage, draft())
-    repository = Repository(storage)
-
-    repository.set_aside(digest_bytes(b"value"), "run")
-    repository.set_aside_records("Step", KEY, "run")
-    repository.set_aside(digest_bytes(b"never there"), "run")
-
-    assert repository.record("Step", KEY) is None
-    assert len(list(storage.list("trash/run"))) == 2
 
 
 def test_a_store_of_another_format_is_refused(storage: Storage) -> None:

@@ -315,6 +315,44 @@ def test_data_is_on_disk_before_its_name_and_the_folders_before_the_return(
     assert sum(call == "link" for call, _ in events) == len(items)
 
 
+def test_what_takes_the_place_of_damage_is_on_disk_before_it_does(
+    storage: LocalStorage, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there may be right by then, and durable."""
+    storage.put({"blobs/a": b"damaged"})
+    events.clear()
+    replace = os.replace
+
+    def recording(source: str, target: str) -> None:
+        replace(source, target)
+        events.append(("replace", source))
+
+    monkeypatch.setattr(os, "replace", recording)
+
+    storage.supplant("blobs/a", b"right", "trash/a")
+
+    assert [call for call, _ in events if call in ("fsync", "replace")] == ["fsync", "replace"]
+    assert {path for call, path in events if call in ("write", "fsync", "replace")} == {events[-1][1]}
+
+
+def test_a_link_that_is_supplanted_is_kept_as_it_is(storage: LocalStorage) -> None:
+    storage.put({"a/x": b""})
+    (storage.root / "a/link").symlink_to("nowhere")
+
+    storage.supplant("a/link", b"right", "trash/link")
+
+    assert storage.read("a/link") == b"right"
+    assert os.readlink(storage.root / "trash/link") == "nowhere"
+
+
+def test_what_can_not_be_kept_is_supplanted_all_the_same(storage: LocalStorage) -> None:
+    storage.put({"a/x": b"damaged", "trash/x": b"in the way"})
+
+    storage.supplant("a/x", b"right", "trash/x/below")
+
+    assert storage.read("a/x") == b"right"
+
+
 def test_a_descriptor_whose_closing_is_interrupted_is_closed_all_the_same(
     storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,11 @@ CAUGHT_BY_A_TEST = [
     ("no-create-if-absent", "tests/test_storage.py::test_the_link_decides_who_is_first"),
     ("one-write", "tests/test_storage.py::test_a_file_that_can_not_be_finished_leaves_nothing"),
     ("no-signature-check", "tests/test_aliases.py::test_no_word_of_a_generation_can_be_changed"),
+    (
+        "no-look-at-what-is-moved",
+        "tests/test_aside.py::test_a_blob_that_is_written_again_while_it_is_moved_aside_is_there",
+    ),
+    ("waits-for-itself", "tests/test_claim.py::test_what_a_run_has_claimed_is_claimed_for_its_processes"),
 ]
 
 

@@ -24,17 +24,28 @@ LIFETIME_S = 3600.0
 _RENEWED_S = 60.0
 """For so long one process's claims say the same: equal bytes are quick to put."""
 
+_IDENTITY = ("host", "boot", "pid", "started")
+"""What tells a process from every other, an earlier one of its number included."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ENDED = (b"Z", b"X")
 """What the kernel says of a process that is over: a zombie, or dead."""
 
 
-class Claims:
-    """The claims of this process in one store."""
+Process = Mapping[str, Any]
+"""What `this_process` told of one."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+
+class Claims:
+    """The claims that one engine of this process takes in one store.
+
+    What is claimed by this process already, or by the run's own where this one builds for it, is ours, and
+    left to whoever took it: to wait for it would be to wait for ourselves.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, run: Process | None = None) -> None:
         self._storage = storage
         self._clock = clock
+        self._run = run
         self._held: set[str] = set()
         self._adopted: set[str] = set()
         self._told = b""
@@ -44,8 +55,9 @@ class Claims:
         """Claim an action; False while somebody else is building it."""
         name = _name(key)
         if not self._storage.put({name: self._mine()}, durable=False):
-            if self._is_live(name):
-                return False
+            holder = self._holder(name)
+            if holder is not None:
+                return self._is_ours(holder)
             self._storage.replace(name, self._mine())
         self._held.add(name)
         return True
@@ -72,13 +84,17 @@ class Claims:
             self._told, self._told_at = canonical_json(this_process(now)), now
         return self._told
 
-    def _is_live(self, name: str) -> bool:
+    def _holder(self, name: str) -> Process | None:
+        """The living process that holds a claim; None where it was released meanwhile, or is none."""
         try:
-            claim = parse_json(self._storage.read(name))
+            claim: Process = parse_json(self._storage.read(name))
         except (FileNotFoundError, ValueError):
-            return False  # released meanwhile, or not a claim
-        # This process holds no claim twice: an earlier one of the same number left it.
-        return is_live(claim, self._clock()) and not (is_local(claim) and claim["pid"] == os.getpid())
+            return None
+        return claim if is_live(claim, self._clock()) else None
+
+    def _is_ours(self, holder: Process) -> bool:
+        ours = (this_process(self._clock()), self._run or {})
+        return any(all(holder[part] == one.get(part) for part in _IDENTITY) for one in ours)
 
 
 def this_process(now: datetime.datetime) -> dict[str, Any]:
@@ -93,7 +109,7 @@ def this_process(now: datetime.datetime) -> dict[str, Any]:
     }
 
 
-def is_local(process: Mapping[str, Any]) -> bool:
+def is_local(process: Process) -> bool:
     """Whether it is, or was, a process of this machine."""
     return bool(process["host"] == socket.gethostname())
 

@@ -32,6 +32,7 @@ from pipeline.errors import (
     StoreError,
     TaskError,
 )
+from pipeline.store.aside import discard_records
 from pipeline.store.record import record_folder
 from pipeline.store.repository import Commit, Draft
 from pipeline.values.digest import Digest, digest_bytes
@@ -46,7 +47,7 @@ log = logging.getLogger("headrace")
 OUTPUTS = ("build", "finish")
 """The steps that make what a stage is asked for; the others are on the way to it."""
 _UNTOUCHED = Outcome(State.UNKNOWN, cause="only another partition was asked for")
-_WAITING = "%s: waiting for %d that another worker or run builds"
+_WAITING = "%s: waiting for %d that another process builds"
 GROUP_BYTES = 64 << 20
 GROUP_PARTITIONS = 128
 GROUP_SECONDS = 10.0
@@ -97,7 +98,7 @@ class Engine(Finder):
         self.report = Report(task.task_family, str(task))
         self.failed: set[tuple[str, str]] = set()
         """Steps and partitions that failed: those on the way to a value that skipped them, too."""
-        self.claims = Claims(session.storage, session.clock)
+        self.claims = Claims(session.storage, session.clock, session.run_process)
         """Its own: an engine that heals an input works inside another's build, and gives back its claims."""
         self.healed: Outcome | None = None
         """With `only`: what became of that action. Nothing else is built."""
@@ -210,15 +211,15 @@ class Engine(Finder):
                 )
 
     def _clear(self, action: Action) -> None:
-        """Move damage aside that would be in the way of what is built now."""
+        """Move damaged records aside, which would be in the way of what is built now.
+
+        Damaged blobs are not: they stay until there are the right bytes to take their place.
+        """
         try:
-            record = self.repository.record(action.task, action.key)
+            self.repository.record(action.task, action.key)
         except RecordDamaged as error:
             self.report.warnings.append(str(error))
-            self.repository.set_aside_records(action.task, action.key, self.session.run_id)
-            return
-        for blob in self.lost_blobs(record) if record else []:
-            self.repository.set_aside(blob, self.session.run_id)
+            discard_records(self.session.storage, action.task, action.key, self.session.run_id)
 
     def _take(self, begun: _Begun, made: Product, outcomes: dict[str, Outcome]) -> None:
         action = begun.work.action

@@ -19,6 +19,7 @@ from luigi.configuration import get_config
 from pipeline import errors
 from pipeline.build import failure, interruption
 from pipeline.build import session as sessions
+from pipeline.build.claim import Process
 from pipeline.build.making import Failed, Result, produce
 from pipeline.build.options import SECTION
 from pipeline.errors import HeadraceError, TaskError
@@ -29,10 +30,11 @@ READY = b"ready"
 
 
 class Greeting(NamedTuple):
-    """What a process is told first: the run's store, its name, its configuration, how much it says."""
+    """What a process is told first: the run's store, name, process and configuration, how much it says."""
 
     store: str
     run_id: str
+    process: Process
     settings: Settings
     level: int
 
@@ -76,7 +78,7 @@ def _begin(told: Greeting) -> None:
     ledger.log.setLevel(told.level)
     ledger.say_where_it_goes()
     session = sessions.Session(open_storage(told.store))
-    session.run_id = told.run_id
+    session.run_id, session.run_process = told.run_id, told.process
     sessions.use(session)
 
 

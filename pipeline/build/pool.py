@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from luigi.configuration import get_config
 from luigi.interface import core
 
+from pipeline.build.claim import this_process
 from pipeline.build.hand import Hand
 from pipeline.build.maker import Greeting, Settings, Unfit
 from pipeline.build.making import Failed, Order, Result, in_process, produce
@@ -234,7 +235,9 @@ class Pool:
             hand.end()
 
     def _greeting(self) -> bytes:
-        told = Greeting(str(self._session.storage), self._session.run_id, settings(), log.getEffectiveLevel())
+        session = self._session
+        process = this_process(session.clock())
+        told = Greeting(str(session.storage), session.run_id, process, settings(), log.getEffectiveLevel())
         return bytes(ForkingPickler.dumps(told))
 
 

@@ -40,6 +40,9 @@ watch()  # before the first task is defined: what it imports is still to come
 class Session:
     """What the stages of one run share."""
 
+    run_process: Mapping[str, Any] | None = None
+    """The process that this one builds for, where it is one of a pool: what that claimed is ours."""
+
     def __init__(
         self,
         storage: Storage,

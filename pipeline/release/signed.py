@@ -11,7 +11,7 @@ from contextlib import suppress
 from pipeline.errors import BlobDamaged, BlobMissing, BundleDamaged, HeadraceError, Untrusted
 from pipeline.release.glance import signatures
 from pipeline.release.signing import Signature, Signer, Trust
-from pipeline.store.repository import FORMAT as STORE_FORMAT
+from pipeline.store.proof import FORMAT as STORE_FORMAT
 from pipeline.store.repository import Repository, blob_name
 from pipeline.store.storage import Storage
 from pipeline.values.bundle import FILES, Bundle, require_format
@@ -45,9 +45,9 @@ def put(storage: Storage, bundle: Bundle, signature: Signature) -> None:
     blobs = {digest_bytes(data): data for data in (*bundle.files.values(), bundle.manifest())}
     repository = Repository(storage)
     repository.open()
-    for blob in blobs:
+    for blob, data in blobs.items():
         if storage.stat(blob_name(blob)) is not None and not _is_whole(repository, blob):
-            repository.set_aside(blob, f"damaged-{blob.short}")
+            repository.supplant(blob, data, f"damaged-{blob.short}")
     items = {"format": STORE_FORMAT, **{blob_name(blob): data for blob, data in blobs.items()}}
     place, text = f"{signatures(bundle.digest)}/{signature.key.hex}", canonical_json(signature.fields())
     with suppress(FileNotFoundError):

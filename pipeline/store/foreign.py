@@ -14,10 +14,12 @@ from contextlib import suppress
 
 from pipeline.clock import machine_now_ns
 from pipeline.errors import FormatMismatch
+from pipeline.store.aside import in_trash
 from pipeline.store.disk import opened
 from pipeline.store.inspection import MODE, STRAY, TEMPORARY, Finding
 from pipeline.store.local import LocalStorage
-from pipeline.store.repository import FORMAT, Repository
+from pipeline.store.proof import FORMAT
+from pipeline.store.repository import Repository
 from pipeline.store.storage import TEMPORARIES, Storage, is_name
 
 TRUTH = ("blobs", "records", "bundles", "verdicts", "refs")
@@ -173,7 +175,7 @@ def remove(storage: Storage, left: Iterable[str]) -> None:
 
 def set_aside(root: str, name: str, stamp: str) -> bool:
     """Move whatever has a name, be it none that a storage accepts, to the trash."""
-    place = f"{root}/{TRASH}/{stamp}/{name}"
+    place = f"{root}/{in_trash(name, stamp)}"
     os.makedirs(os.path.dirname(place), exist_ok=True)
     try:
         os.rename(f"{root}/{name}", place)

@@ -12,7 +12,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline.errors import StoreUnwritable
@@ -71,36 +72,20 @@ class LocalStorage:
         """See `Storage.read`."""
         check_name(name)
         check_range(start, size)
-        try:
-            with opened(self._path(name)) as descriptor:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode):
-                    raise missing(name)
-                # Never ask for more than there is: read() allocates what it is asked for.
-                rest = max(0, found.st_size - start)
-                return read(descriptor, start, rest if size is None else min(size, rest))
-        except OSError as error:
-            if error.errno in _NO_REGULAR_FILE:
-                raise missing(name) from None
-            raise
+        with self._file(name) as (descriptor, size_bytes):
+            # Never ask for more than there is: read() allocates what it is asked for.
+            rest = max(0, size_bytes - start)
+            return read(descriptor, start, rest if size is None else min(size, rest))
 
     def view(self, name: str) -> memoryview:
         """See `Storage.view`: a mapped file, whose bytes the system reads and lets go as it sees fit."""
         import mmap  # no run needs it that builds nothing of everything
 
         check_name(name)
-        try:
-            with opened(self._path(name)) as descriptor:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode):
-                    raise missing(name)
-                if not found.st_size:
-                    return memoryview(b"")
-                return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
-        except OSError as error:
-            if error.errno in _NO_REGULAR_FILE:
-                raise missing(name) from None
-            raise
+        with self._file(name) as (descriptor, size_bytes):
+            if not size_bytes:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
 
     def put(self, items: Mapping[str, bytes], *, durable: bool = True) -> set[str]:
         """See `Storage.put`."""
@@ -123,13 +108,17 @@ class LocalStorage:
         """See `Storage.replace`."""
         check_name(name)
         with writing(self._root, [name]):
-            self._make_root()
-            temporary = self._new_temporary()
-            try:
-                write_new(temporary, data)
-                self._place(os.replace, temporary, name)
-            finally:
-                remove([temporary])
+            self._replace(name, data)
+
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        """See `Storage.supplant`. What was there gets another link first, as it may be what can't be read."""
+        check_name(name)
+        check_name(to)
+        with writing(self._root, [name]):
+            if mode_of(self._path(name)):
+                with suppress(OSError):  # what takes its place is worth more
+                    self._place(partial(os.link, follow_symlinks=False), self._path(name), to)
+            self._replace(name, data, is_synced=self.durability == "full")
 
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
@@ -173,6 +162,20 @@ class LocalStorage:
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[tuple[int, int]]:
+        """Hold a descriptor of the file that has a name, with its size."""
+        try:
+            with opened(self._path(name)) as descriptor:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
+                    raise missing(name)
+                yield descriptor, found.st_size
+        except OSError as error:
+            if error.errno in _NO_REGULAR_FILE:
+                raise missing(name) from None
+            raise
 
     def _walk(self, beginning: str) -> Iterator[str]:
         """Yield the names below a folder; `beginning` is its name with a `/`, or nothing."""
@@ -218,6 +221,17 @@ class LocalStorage:
             existing = {self._path(name) for name in items.keys() - created}
             self._sync(disk, existing | self._folders(items))
         return created
+
+    def _replace(self, name: str, data: bytes, is_synced: bool = False) -> None:
+        self._make_root()
+        temporary = self._new_temporary()
+        try:
+            write_new(temporary, data)
+            if is_synced:
+                fsync(temporary)
+            self._place(os.replace, temporary, name)
+        finally:
+            remove([temporary])
 
     def _put_again(self, items: Mapping[str, bytes]) -> bool:
         """Give one name the bytes that were put last, as another link to their file; false if that fails."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pipeline.errors import RecordDamaged
 from pipeline.store import foreign
-from pipeline.store.inspection import DAMAGED_BLOB, Finding, Survey, wrong
+from pipeline.store.aside import discard, discard_records
+from pipeline.store.inspection import Finding, Survey
 from pipeline.store.local import LocalStorage
 from pipeline.store.record import RECORD_PLACE
 from pipeline.store.repository import Repository
-from pipeline.store.storage import Storage
+from pipeline.store.storage import Storage, is_name
 from pipeline.values.digest import Digest
 
 
@@ -20,21 +21,12 @@ def mend(survey: Survey, finding: Finding, stamp: str) -> bool:
         return True
     if finding.cure == "unmake":
         return _unmake(Repository(storage), finding.name, stamp)
-    return finding.cure == "move" and _is_wrong(survey, finding) and _move(storage, finding.name, stamp)
+    return finding.cure == "move" and _move(storage, finding.name, stamp)
 
 
 def forget_stages(storage: Storage) -> None:
     """Forget which stages were complete, so that the next run of a task looks at its records and blobs."""
     storage.delete(list(storage.list("cache/stages")))
-
-
-def _is_wrong(survey: Survey, finding: Finding) -> bool:
-    """Whether a blob is still damaged: a run may have written it again."""
-    if finding.kind != DAMAGED_BLOB:
-        return True
-    size = survey.storage.stat(finding.name)
-    need = survey.needs.get(finding.name)
-    return size is None or bool(wrong(survey.storage, finding.name, need, size, is_read=True))
 
 
 def _unmake(repository: Repository, name: str, stamp: str) -> bool:
@@ -47,11 +39,11 @@ def _unmake(repository: Repository, name: str, stamp: str) -> bool:
         repository.read_record(name)
         return False
     except (RecordDamaged, FileNotFoundError):
-        repository.set_aside_records(place[1], key, stamp)
+        discard_records(repository.storage, place[1], key, stamp)
     return True
 
 
 def _move(storage: Storage, name: str, stamp: str) -> bool:
-    if isinstance(storage, LocalStorage):
+    if isinstance(storage, LocalStorage) and not is_name(name):
         return foreign.set_aside(str(storage.root), name, stamp)
-    return Repository(storage).discard(name, stamp)
+    return discard(storage, name, stamp)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,14 @@ class ObjectStorage:
         check_name(name)
         self._requests().set(name, data)
 
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        """See `Storage.supplant`: what is there is copied first."""
+        check_name(name)
+        check_name(to)
+        with suppress(FileNotFoundError):
+            self.replace(to, self.read(name))
+        self.replace(name, data)
+
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
         check_name(name)
@@ -88,7 +97,10 @@ class ObjectStorage:
             self._requests().remove(doomed)
 
     def move(self, name: str, to: str) -> None:
-        """See `Storage.move`: the bytes are copied, and then the old name is removed."""
+        """See `Storage.move`: the bytes are copied, and then the old name is removed.
+
+        Bytes that the name was given in between go with it, and are not those that were copied.
+        """
         check_name(to)
         self.replace(to, self.read(name))
         self.delete([name])

@@ -63,6 +63,10 @@ class RemoteStorage:
         """See `Storage.replace`."""
         self._of(name).replace(name, data)
 
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        """See `Storage.supplant`: of blobs, which are shared."""
+        self.shared.supplant(name, data, to)
+
     def stat(self, name: str) -> int | None:
         """See `Storage.stat`."""
         return self._of(name).stat(name)

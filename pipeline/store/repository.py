@@ -6,18 +6,22 @@ before it. Nothing here knows a task or a value: a record's recipe is data.
 
 from __future__ import annotations
 
+import errno
 import logging
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
+from pipeline.store.aside import discard, in_trash
+from pipeline.store.disk import mode_of
+from pipeline.store.local import LocalStorage
+from pipeline.store.proof import FORMAT, UNREADABLE, is_sound
 from pipeline.store.record import Record, damaged, parse_record, record_folder, record_of, sealed
 from pipeline.store.storage import Storage
 from pipeline.values.digest import Digest, canonical_json, digest_bytes
 
 log = logging.getLogger("headrace")
-
-FORMAT = b"headrace store 1\n"
 
 
 class Draft(NamedTuple):
@@ -82,6 +86,14 @@ class Repository:
                 f"the blob {blob} in {self.storage} can't be read by this user; `headrace fsck --heal` gives "
                 f"it its mode back, or running the task that made it moves it aside and writes it again"
             ) from None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise BlobDamaged(
+                f"the blob {blob} in {self.storage} can't be read from its disk ({error.strerror}); running "
+                f"the task that made it moves it aside and writes it again, and `headrace fsck --full` names "
+                f"what else is damaged"
+            ) from None
         if digest_bytes(data) != blob:
             raise BlobDamaged(
                 f"the blob {blob} in {self.storage} holds {len(data)} other bytes; "
@@ -93,22 +105,9 @@ class Repository:
         """Whether a blob of the right size is there; its bytes are verified when it is read."""
         return self.storage.stat(blob_name(blob)) == size_bytes
 
-    def set_aside(self, blob: Digest, stamp: str) -> None:
-        """Move a damaged blob to the trash, so that a right one can take its name."""
-        self.discard(blob_name(blob), stamp)
-
-    def set_aside_records(self, task: str, key: Digest, stamp: str) -> None:
-        """Move an action's attempts to the trash, so that it counts as never made."""
-        for name in list(self.storage.list(record_folder(task, key))):
-            self.discard(name, stamp)
-
-    def discard(self, name: str, stamp: str) -> bool:
-        """Move what stands under a name to the trash, whatever it is; whether there was anything."""
-        try:
-            self.storage.move(name, f"trash/{stamp}/{name}")
-        except FileNotFoundError:
-            return False
-        return True
+    def supplant(self, blob: Digest, data: bytes, stamp: str) -> None:
+        """Put a blob's bytes in the place of damage, which is kept in the trash; a put makes them durable."""
+        self.storage.supplant(blob_name(blob), data, in_trash(blob_name(blob), stamp))
 
     def record(self, task: str, key: Digest) -> Record | None:
         """The newest attempt of an action, or None where it was never made."""
@@ -143,7 +142,9 @@ class Repository:
         """A record in its place, whichever that is."""
         try:
             return parse_record(name, self.storage.read(name))
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in UNREADABLE:
+                raise
             raise damaged(name, error) from None
 
     def tasks(self) -> list[str]:
@@ -218,16 +219,20 @@ class Repository:
         blobs = {blob_name(blob): data for draft in drafts for blob, data in draft.blobs.items()}
         stamp = drafts[0].body["run"]
         created = self.put({"format": FORMAT, **blobs}, stamp)
-        damaged = {name for name in blobs.keys() - created if not self._holds(name, blobs[name])}
-        for name in damaged:
-            self.discard(name, stamp)
+        damaged = {n: data for n, data in blobs.items() if n not in created and not self._holds(n, data)}
+        for name, data in damaged.items():
+            self.storage.supplant(name, data, in_trash(name, stamp))
         if damaged:
-            self.storage.put({name: blobs[name] for name in damaged})
+            self.storage.put(damaged)
 
     def _holds(self, name: str, data: bytes) -> bool:
         try:
             return self.storage.read(name) == data
-        except (FileNotFoundError, PermissionError):  # set aside meanwhile, or to be
+        except FileNotFoundError:  # set aside meanwhile
+            return False
+        except OSError as error:
+            if error.errno not in UNREADABLE:
+                raise
             return False
 
     def put(self, items: Mapping[str, bytes], stamp: str) -> set[str]:
@@ -235,15 +240,27 @@ class Repository:
         try:
             return self.storage.put(items)
         except StoreUnwritable:
-            obstructed = [name for name in items if self.storage.stat(name) is None]
-            moved = [self.discard(name, stamp) for name in obstructed]
-            if not any(moved):
+            obstructed = [name for name in items if self._is_obstructed(name)]
+            if not obstructed:
                 raise
+            for name in obstructed:
+                discard(self.storage, name, stamp)
             return self.storage.put(items)
 
+    def _is_obstructed(self, name: str) -> bool:
+        """Whether a name is that of a link or a folder, which only a file system has."""
+        if not isinstance(self.storage, LocalStorage):
+            return False
+        mode = mode_of(f"{self.storage.root}/{name}")
+        return bool(mode) and not stat.S_ISREG(mode)
+
     def _stands(self, record: Record) -> bool:
-        """Whether a record's blobs live. Of equal values they do again: ours were written before."""
-        return all(self.has_blob(Digest(out["blob"]), out["size_bytes"]) for out in record.outputs.values())
+        """Whether a record's blobs live. Of equal values they do again: ours were written before.
+
+        They are read: what was found damaged is left in its place until its bytes are there again.
+        """
+        names = [blob_name(Digest(out["blob"])) for out in record.outputs.values()]
+        return all(is_sound(self.storage, name, name) for name in names)
 
 
 def _folder(draft: Draft) -> str:

@@ -66,6 +66,16 @@ class Storage(Protocol):
         """
         ...
 
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        """Set the name to these bytes, and give what stands under it the name `to`, which nobody else writes.
+
+        For bytes of which the name tells: whoever has them may take the place of whatever is there, which is
+        damage, or the same. Readers see what was there or the bytes, whole, and never nothing; a power cut
+        leaves no less of what was durable. The bytes are so after a durable put. What the system would
+        let this user replace, and neither read nor link, is not kept; a folder is refused.
+        """
+        ...
+
     def view(self, name: str) -> memoryview:
         """Return all bytes of a name, which may be read only when they are looked at, as those of a file are.
 
@@ -177,6 +187,15 @@ class MemoryStorage:
         """See `Storage.replace`."""
         check_name(name)
         with self._lock:
+            self._blobs[name] = bytes(data)
+
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        """See `Storage.supplant`."""
+        check_name(name)
+        check_name(to)
+        with self._lock:
+            if name in self._blobs:
+                self._blobs[to] = self._blobs[name]
             self._blobs[name] = bytes(data)
 
     def stat(self, name: str) -> int | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from pipeline.build.claim import Claims
 from pipeline.release.signing import Trust
-from pipeline.store import disk, local
+from pipeline.store import aside, disk, local
 from pipeline.store.local import LocalStorage
 from pipeline.store.repository import Commit, Draft, Repository, blob_name
 from pipeline.values.digest import Digest
@@ -82,6 +83,15 @@ def _no_signature_check() -> None:
     Trust.verify = lambda self, purpose, data, signature: None  # type: ignore[method-assign]
 
 
+def _no_look_at_what_is_moved() -> None:
+    """What was judged to be wrong is moved, whatever it is by then."""
+    vars(aside)["is_sound"] = lambda *asked: False
+
+
+def _waits_for_itself() -> None:
+    Claims._is_ours = lambda self, holder: False  # type: ignore[method-assign]
+
+
 MUTANTS: Mapping[str, Callable[[], None]] = {
     "no-syncs": _no_syncs,
     "link-before-sync": _link_before_sync,
@@ -91,6 +101,8 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "record-before-blobs": _record_before_blobs,
     "one-write": _one_write,
     "no-signature-check": _no_signature_check,
+    "no-look-at-what-is-moved": _no_look_at_what_is_moved,
+    "waits-for-itself": _waits_for_itself,
 }
 """By name: what takes a guard out of this process."""
 

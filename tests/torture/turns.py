@@ -108,6 +108,10 @@ class Turned:
         self._actor.turn()
         self._storage.replace(name, data)
 
+    def supplant(self, name: str, data: bytes, to: str) -> None:
+        self._actor.turn()
+        self._storage.supplant(name, data, to)
+
     def stat(self, name: str) -> int | None:
         self._actor.turn()
         return self._storage.stat(name)

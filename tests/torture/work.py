@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.build.claim import Claims
 from pipeline.clock import system_clock
+from pipeline.store.aside import discard
 from pipeline.store.repository import Draft, blob_name
 from pipeline.values.digest import Digest, digest_bytes, digest_value
 from tests.torture.operation import Operation, Store, content, nothing
@@ -187,15 +188,15 @@ _READ = Operation("read", _COMMIT.act, _read, _commit_wrong, _commit_lost)
 # A damaged blob that is moved to the trash: it is in one of the two places, whole.
 
 
-def _rotten(number: int) -> tuple[str, str, Digest, bytes]:
+def _rotten(number: int) -> tuple[str, str, bytes]:
     data = content(f"rotten {number}")
     blob = digest_bytes(data)
-    return blob_name(blob), f"trash/t{number:07}/{blob_name(blob)}", blob, data
+    return blob_name(blob), f"trash/t{number:07}", data + b"rot"
 
 
 def _aside_wrong(store: Store, number: int) -> Iterator[str]:
-    place, trash, _, data = _rotten(number)
-    found = _visible(store, [trash, place])
+    place, trash, data = _rotten(number)
+    found = _visible(store, [*store.storage.list(trash), place])
     yield from (f"{name} holds wrong bytes" for name, there in found.items() if there != data)
     if not found:
         yield f"{place} is neither in its place nor in the trash"
@@ -203,13 +204,14 @@ def _aside_wrong(store: Store, number: int) -> Iterator[str]:
 
 _SET_ASIDE = Operation(
     "set aside",
-    lambda store, number: store.storage.put({_rotten(number)[0]: _rotten(number)[3]}),
-    lambda store, number: store.repository.set_aside(_rotten(number)[2], f"t{number:07}"),
+    lambda store, number: store.storage.put({_rotten(number)[0]: _rotten(number)[2]}),
+    lambda store, number: discard(store.storage, _rotten(number)[0], f"t{number:07}"),
     _aside_wrong,
     lambda store, number: (
-        f"{name} is not as set aside"
-        for name, there in zip(_rotten(number)[:2], (None, len(_rotten(number)[3])), strict=True)
-        if store.storage.stat(name) != there
+        f"{place} is not as set aside"
+        for place, trash, data in [_rotten(number)]
+        if store.storage.stat(place) is not None
+        or [store.storage.stat(name) for name in store.storage.list(trash)] != [len(data)]
     ),
     survives_power_cuts=False,
 )
