@@ -11,6 +11,7 @@ MODULES = {
     "other.py": "A = 2\n",
     "rules.py": "RULES = []\ndef rule(f):\n    RULES.append(f)\n    return f\n",
     "settings.py": "import decimal\nNAME = 'x'\ndecimal.getcontext().prec = 3\n",
+    "early.py": "import settings\nA = []\nA.append(1)\n",
     "box/__init__.py": "",
     "box/one.py": "A = 1\n",
     "box/other.py": "A = 2\n",
@@ -43,6 +44,9 @@ SWAPS = {
     "an import of what does something, across one of what doesn't": (
         ["import settings", "import other", "def use(): return other.A"], 0, 1,
     ),
+    "imports of which one imports the other": (
+        ["import early", "import settings", "def use(): return early.A"], 0, 1,
+    ),
     "a constant across an import": (["A = len('a')", "import other", "def use(): return A, other.A"], 0, 1),
     "a literal across what is registered": (
         ["from rules import RULES, rule", "A = 1", "@rule\ndef f(): return A", "def use(): return RULES"],
@@ -64,6 +68,22 @@ def test_statements_that_have_nothing_to_do_with_each_other_may_stand_in_any_ord
     project.write("user.py", before)
 
     assert not project.changes("user:use", "user.py", before, "\n".join(statements) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("import NAME", "import NAME, OTHER"), ("import settings", "import other, settings")]
+)
+def test_another_name_from_a_module_that_does_something_is_no_news(
+    project: Project, old: str, new: str
+) -> None:
+    project.write("settings.py", MODULES["settings.py"] + "OTHER = 'y'\n")
+    project.write("early.py", MODULES["early.py"])
+    project.write("other.py", MODULES["other.py"])
+    project.write(
+        "user.py", "import early\nimport settings\nfrom settings import NAME\ndef use(): return 1\n"
+    )
+
+    assert not project.changes("user:use", "user.py", old, new)
 
 
 @pytest.mark.parametrize("text", ["NAME = 'y'", "def more(): return 1", "# a comment", "import os"])

@@ -15,7 +15,7 @@ from pipeline.code.module import Binding, Module
 from pipeline.code.names import RUN, WHOLE, Names, Origin, Site
 from pipeline.code.signature import Signature, of_path
 from pipeline.code.syntax import STAR, Definition, Uses
-from pipeline.code.timeline import Timeline, effective
+from pipeline.code.timeline import Imports, Timeline, upwards
 from pipeline.values.digest import digest_value
 
 _SEMANTICS = "SEMANTICS"
@@ -40,7 +40,7 @@ class Reach:
         self._seen: set[Site] = set()
         self._pending: list[Site] = []
         self._runs: dict[str, list[str]] = {}
-        """By imported module the first-party ones that its import runs, but for the packages it lies in."""
+        """By imported module the first-party ones that its statements import."""
         self._heard_of: dict[str, set[str]] = {}
         """By imported module its definitions of which some registry may hear."""
 
@@ -58,9 +58,9 @@ class Reach:
         part has one digest in all that reach it.
         """
         modules = {name: self._names.sources.module(name) for name in self._runs}
-        own = (n for n, module in modules.items() if module.effects or module.opaque or self._heard_of[n])
-        active = effective(own, self._runs)
-        timelines = {n: Timeline(self._names, m, self._heard_of[n], active) for n, m in modules.items()}
+        own = {n for n, module in modules.items() if module.effects or module.opaque or self._heard_of[n]}
+        imports = Imports(own, self._runs)
+        timelines = {n: Timeline(self._names, m, self._heard_of[n], imports) for n, m in modules.items()}
         for site in self._seen:
             if site.module in modules and site.name in modules[site.module].definitions:
                 later = timelines[site.module].later(site.name)
@@ -133,7 +133,7 @@ class Reach:
 
     def _import(self, module: Module) -> None:
         """What importing the module does: its packages' effects come first, then its own."""
-        packages = _packages(module.name)
+        packages = upwards(module.name)[:-1]
         self._add(Site(p, RUN) for p in packages if self._names.origin(p) is Origin.FIRST_PARTY)
         if module.opaque is not None:
             self.parts[f"{module.name}:<compiled>"] = module.opaque
@@ -265,8 +265,3 @@ def _constants(statements: Iterable[ast.stmt], name: str) -> Iterator[Any]:
     for statement in statements:
         if isinstance(statement, ast.Assign) and name in map(ast.unparse, statement.targets):
             yield ast.literal_eval(statement.value)
-
-
-def _packages(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]

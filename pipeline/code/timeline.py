@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from pipeline.code import syntax
-from pipeline.code.module import Module, bound
+from pipeline.code.module import Binding, Module, bound
 from pipeline.code.names import Names, Origin
 from pipeline.code.syntax import STAR, Import
 
-_EFFECT = "effect"
+_EFFECT = "an effect"
 _CALM = {Origin.FRAMEWORK, Origin.SCHEDULER}
 """Whose calls give the same at any moment: contracts, windows, parameters."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -26,23 +26,40 @@ _HOLDERS = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Starred, ast.keyword, as
 """What is made of its parts, and of nothing else."""
 
 
-class Timeline:
-    """One module's import. `registered` are the names of which some registry may hear; `effective` are the
-    first-party modules whose import does something."""
+class Imports:
+    """What importing first-party modules does.
 
-    def __init__(
-        self, names: Names, module: Module, registered: Collection[str], effective: Collection[str]
-    ) -> None:
+    `own` are those that do something by themselves; `runs` says which others each imports, in order.
+    """
+
+    def __init__(self, own: Collection[str], runs: Mapping[str, Sequence[str]]) -> None:
+        self._own = own
+        self._runs = runs
+
+    def first(self, module: str, seen: set[str]) -> list[str]:
+        """The modules that do something when `module` is imported after those `seen`, which then holds it."""
+        if module in seen or not self._own:
+            return []
+        seen.add(module)
+        inner = [*upwards(module), *self._runs.get(module, ())]
+        told = [name for each in inner for name in self.first(each, seen)]
+        return [*told, module] if module in self._own else told
+
+
+class Timeline:
+    """One module's import. `registered` are the names of which some registry may hear."""
+
+    def __init__(self, names: Names, module: Module, registered: Collection[str], imports: Imports) -> None:
         self._names = names
         self._module = module
         self._registered = registered
-        self._effective = effective
+        self._imports = imports
         self._places = {id(statement): place for place, statement in enumerate(module.timeline)}
         self._binders = self._found_binders()
         self._again = {name for name, places in self._binders.items() if len(set(places.values())) > 1}
-        self._happenings = {
-            place: label for place, each in enumerate(module.timeline) if (label := self._happening(each))
-        }
+        seen = set(upwards(module.name))
+        found = ((place, self._happening(each, seen)) for place, each in enumerate(module.timeline))
+        self._happenings = {place: told for place, told in found if told}
 
     def _found_binders(self) -> Mapping[str, Mapping[int, object]]:
         """By name the places that bind it, each with what it binds it to: two equal imports bind it once."""
@@ -57,22 +74,21 @@ class Timeline:
         found.pop(STAR, None)
         return found
 
-    def _happening(self, statement: ast.stmt) -> str:
-        """What a statement does besides binding a name; nothing, for most."""
-        if isinstance(statement, Import):
-            return self._imported(statement)
-        names = bound(statement)
-        return ", ".join(name for name in names if name in self._registered) if names else _EFFECT
+    def _happening(self, statement: ast.stmt, seen: set[str]) -> list[str]:
+        """What a statement does besides binding a name for the first time; nothing, for most."""
+        if names := bound(statement):
+            return [name for name in names if name in self._registered]
+        nodes = [node for node in ast.walk(statement) if isinstance(node, Import)]
+        bindings = [pair for node in nodes for pair in self._module.bindings(node)]
+        ran = (name for _, each in bindings for name in self._ran(each, seen))
+        if not isinstance(statement, Import):
+            return [*ran, _EFFECT]
+        again = (_label(name, each) for name, each in bindings if name in self._again or name == STAR)
+        return [*ran, *again]
 
-    def _imported(self, statement: Import) -> str:
-        told = []
-        for name, binding in self._module.bindings(statement):
-            runs = {binding.module, *_upwards(binding.runs), f"{binding.module}.{binding.attribute}"}
-            runs -= set(_upwards(self._module.name))
-            does_something = not runs.isdisjoint(self._effective)
-            if binding.attribute == STAR or name in self._again or does_something:
-                told.append(f"import {binding.module} {binding.attribute} {binding.runs}")
-        return ", ".join(told)
+    def _ran(self, binding: Binding, seen: set[str]) -> list[str]:
+        modules = (binding.runs, f"{binding.module}.{binding.attribute}")
+        return [name for module in modules for name in self._imports.first(module, seen)]
 
     # What comes after what.
 
@@ -87,20 +103,21 @@ class Timeline:
         own = {self._places.get(id(each)) for each in self._module.definitions[name]}
         here = self._places.get(id(statement), len(self._places))  # what is for type checkers never happens
         others: set[int] = {place for place in self._binders.get(name, ()) if name in self._again}
-        others |= {p for p, each in self._happenings.items() if f" {STAR} " in each}
+        others |= {place for place, told in self._happenings.items() if any(map(_is_star, told))}
         if self._varies(statement):
             others |= {*self._happenings, *self._rebound(self._reached([name]))}
-        return [self._label(place) for place in sorted(others) if place > here and place not in own]
+        return self._told(place for place in others if place > here and place not in own)
 
     def body(self) -> list[str] | None:
         """What the import does, and binds again for it, in order; None where the effects alone tell it."""
         reached = self._reached(chain[0] for chain in syntax.uses(self._module.effects).chains)
-        places = sorted({*self._happenings, *self._rebound(reached)})
-        told = [self._label(place) for place in places]
-        return told if len(", ".join(told).split(", ")) > 1 and set(told) != {_EFFECT} else None
+        told = self._told({*self._happenings, *self._rebound(reached)})
+        return told if len(told) > 1 and set(told) != {_EFFECT} else None
 
-    def _label(self, place: int) -> str:
-        return self._happenings.get(place) or ", ".join(bound(self._module.timeline[place]))
+    def _told(self, places: Iterable[int]) -> list[str]:
+        """What happens in some places: effects, or the binding of names."""
+        told = (self._happenings.get(p) or bound(self._module.timeline[p]) for p in sorted(places))
+        return [each for labels in told for each in labels]
 
     def _rebound(self, names: Iterable[str]) -> set[int]:
         """The places that bind those of some names that are bound more than once."""
@@ -168,12 +185,12 @@ class Timeline:
         return any(name in self._binders or not hasattr(builtins, name) for name in names)
 
 
-def effective(own: Iterable[str], runs: Mapping[str, Collection[str]]) -> frozenset[str]:
-    """The modules whose import does something: by themselves, or by what they import."""
-    found = set(own)
-    while new := {name for name, others in runs.items() if not found.isdisjoint(others)} - found:
-        found |= new
-    return frozenset(found)
+def _label(name: str, binding: Binding) -> str:
+    return f"import {name} from {binding.module}"
+
+
+def _is_star(label: str) -> bool:
+    return label.startswith(f"import {STAR} ")
 
 
 def _stored(statement: ast.stmt) -> set[str]:
@@ -186,7 +203,7 @@ def _stored(statement: ast.stmt) -> set[str]:
     }  # fmt: skip
 
 
-def _upwards(module: str) -> list[str]:
-    """A module and the packages that it lies in."""
+def upwards(module: str) -> list[str]:
+    """The packages that a module lies in, and the module."""
     parts = module.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
