@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 
@@ -104,6 +105,35 @@ def test_an_optional_module_that_turns_up_is_noticed(project: Project) -> None:
 
     assert cache.lookup(["user:use"]) is None
     assert "faster:f" in cache.identify(["user:use"]).parts
+
+
+@pytest.mark.parametrize(
+    "path", ["helper/__init__.py", "box/inner/__init__.py", "colorsys.py", "numpy/__init__.py", "helper.so"]
+)
+def test_a_module_that_comes_before_what_was_read_is_noticed(project: Project, path: str) -> None:
+    project.write("helper.py", "VALUE = 1\n")
+    project.write("box/__init__.py", "")
+    project.write("box/inner.py", "VALUE = 1\n")
+    project.write(
+        "user.py",
+        "import box.inner, colorsys, helper, numpy\n"
+        "def use(): return helper.VALUE, box.inner.VALUE, colorsys.VALUE, numpy.VALUE\n",
+    )
+    state = remembered(["user:use"])
+    assert CodeCache(state).lookup(["user:use"]) is not None
+    project.write(path.replace(".so", EXTENSION_SUFFIXES[0]), "VALUE = 2\n")
+
+    assert CodeCache(state).lookup(["user:use"]) is None
+
+
+def test_a_folder_that_nothing_is_imported_from_is_no_news(project: Project) -> None:
+    project.write("helper.py", "VALUE = 1\n")
+    project.write("user.py", "import helper\ndef use(): return helper.VALUE\n")
+    state = remembered(["user:use"])
+    project.write("helper/data.csv", "1\n")
+    project.write("more.py", "VALUE = 1\n")
+
+    assert CodeCache(state).lookup(["user:use"]) is not None
 
 
 def test_a_changed_site_directory_or_search_path_is_a_miss(

@@ -104,6 +104,7 @@ def test_top_level_effects_of_reached_modules_count_and_are_followed(project: Pr
         "helper:TABLE",
         "helper:<body>",
         "extra:<body>",  # imported for its effect: nothing uses the name `extra`
+        "user:<body>",  # it imports two modules that do something, in their order
         "deep:g",
     }
 

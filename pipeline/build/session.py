@@ -21,6 +21,7 @@ from pipeline.build.tree import Node, Read, Tree
 from pipeline.clock import Clock, system_clock
 from pipeline.code.fingerprint import CodeCache
 from pipeline.code.loaded import require_as_loaded
+from pipeline.code.roots import owner, roots_of
 from pipeline.code.unloaded import Unloaded
 from pipeline.code.watch import watch
 from pipeline.errors import TaskError
@@ -75,6 +76,7 @@ class Session:
         self._code_blobs: dict[Digest, bytes] = {}
         self._codes: dict[tuple[str, ...], Digest] = {}
         self._results: dict[tuple[type, str], str | None] = {}
+        self._roots: dict[type, tuple[str, ...]] = {}
         self._unloaded = Unloaded()
         self._environment: bytes | None = None
         self._makers: Makers | None = None
@@ -91,6 +93,12 @@ class Session:
         return self.storage.durability if isinstance(self.storage, LocalStorage) else "full"
 
     # What code is.
+
+    def roots(self, cls: type) -> tuple[str, ...]:
+        """The names that lead to the code of a class; see `pipeline.code.roots`."""
+        if cls not in self._roots:
+            self._roots[cls] = roots_of(cls)
+        return self._roots[cls]
 
     def code(self, roots: tuple[str, ...]) -> Digest:
         """The identity of the code that some classes reach; see `pipeline.code.fingerprint`.
@@ -129,7 +137,8 @@ class Session:
         """The first-party class that a method is annotated to return, as `module:Name`."""
         asked = cls, method
         if asked not in self._results:
-            self._results[asked] = self._code_cache.declared_result(cls, method)
+            home = owner(cls, method)
+            self._results[asked] = self._code_cache.declared_result(home, method) if home else None
         return self._results[asked]
 
     def keep_code(self) -> None:

@@ -285,7 +285,7 @@ class Stage(Declared, luigi.Task):
 
     def code(self, session: Session) -> Digest:
         """The identity of the code of this class and of the types that it consumes."""
-        roots = [_address(type(self))]
+        roots = [*session.roots(type(self))]
         for entry in self.inputs.values():
             kind = session.declared_result(type(entry.task), entry.task.produces)
             if kind is not None:
@@ -314,7 +314,3 @@ class Dated(Stage):
         """The partitions of the interval."""
         asked: Interval = self.dates
         return asked.hours() if self.unit == "hour" else asked.days()
-
-
-def _address(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"

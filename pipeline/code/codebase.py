@@ -24,6 +24,7 @@ class Found(NamedTuple):
     distributions: Mapping[str, str]
     files: Mapping[str, Signature]
     meanings: Mapping[str, str]
+    absent: Sequence[str]
 
 
 class Codebase:
@@ -45,19 +46,21 @@ class Codebase:
             versions,
             dict(sorted(reach.files.items())),
             dict(sorted(reach.meanings.items())),
+            sorted(reach.absent),
         )
 
     def walked(self, roots: Sequence[str]) -> tuple[Names, Reach]:
         """The walk to all that the "module:qualname" `roots` reach, and what it takes names for."""
         names = self._names(roots)
         reach = Reach(names)
-        reach.walk([self._site(names, root) for root in roots])
+        reach.walk(site for root in roots for site in self._sites(names, root))
         return names, reach
 
     def declared_result(self, root: str, method: str) -> str | None:
         """The "module:name" of the first-party class that the method's annotation names."""
         names = self._names([root])
-        found = names.class_at(self._site(names, root), root.partition(":")[2])
+        site = self._sites(names, root)[-1]
+        found = names.class_at(site, root.partition(":")[2])
         method_at = _method(names, *found, method) if found else None
         if method_at is None:
             return None
@@ -72,7 +75,7 @@ class Codebase:
         modules = (self._sources.script_name(root.partition(":")[0]) for root in roots)
         return Names(self._sources, {module.partition(".")[0] for module in modules})
 
-    def _site(self, names: Names, root: str) -> Site:
+    def _sites(self, names: Names, root: str) -> list[Site]:
         """Where a root is defined. What is nested belongs to its outermost class or function."""
         loaded, _, qualname = root.partition(":")
         name = self._sources.script_name(loaded)
@@ -84,13 +87,15 @@ class Codebase:
             )
         outermost = qualname.partition(".")[0]
         if outermost in module.definitions:
-            return Site(name, outermost)
+            return [Site(name, outermost)]
+        if outermost in module.imports:
+            return names.resolve(module, (outermost,))
         if module.signature == ():
             raise TaskError(
                 f"{root}: the text of the cell that defines it isn't kept, and it is part of the "
                 "code identity. Run it in IPython or Jupyter, or move it into a file."
             )
-        return Site(name, WHOLE)
+        return [Site(name, WHOLE)]
 
     def _as_loaded(self, site: Site, root: str) -> str:
         """The site under the name by which this process knows its module: a script's differs."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Root: TypeAlias = type | str
 """A class, or its "module:qualname"."""
 
-_FORMAT = "headrace code 1"
+_FORMAT = "headrace code 2"
 MINOR_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 """Python's, which is part of the identity of all code."""
 
@@ -35,7 +35,8 @@ class Code(NamedTuple):
     its semantics; `distributions` maps a name to its version; `python` is the minor version.
     `files` are the sources that were read, each with its signature: where they stand unchanged,
     so does the rest. `meanings` are the digests of their whole syntax: where a file changed and its
-    meaning did not, so does the rest, too.
+    meaning did not, so does the rest, too. `absent` are files that were not there, and would be imported
+    instead of what was read.
     """
 
     parts: Mapping[str, str]
@@ -43,6 +44,7 @@ class Code(NamedTuple):
     python: str
     files: Mapping[str, Signature]
     meanings: Mapping[str, str]
+    absent: Sequence[str]
 
     @property
     def digest(self) -> Digest:
@@ -138,7 +140,9 @@ class CodeCache:
         code = self.lookup(roots)
         if code is None:
             found = self._codebase.reached([root_name(root) for root in roots])
-            code = Code(found.parts, found.distributions, MINOR_VERSION, found.files, found.meanings)
+            code = Code(
+                found.parts, found.distributions, MINOR_VERSION, found.files, found.meanings, found.absent
+            )
             self.store(roots, code)
         return code
 
@@ -158,8 +162,9 @@ class CodeCache:
         if key not in self._codes and entry is not None and self._is_valid(entry):
             files = {path: tuple(signature) for path, signature in entry["files"].items()}
             self._codes[key] = Code(
-                entry["parts"], entry["distributions"], MINOR_VERSION, files, entry["meanings"]
-            )
+                entry["parts"], entry["distributions"], MINOR_VERSION, files, entry["meanings"],
+                entry["absent"],
+            )  # fmt: skip
         return self._codes.get(key)
 
     def store(self, roots: Sequence[Root], code: Code) -> None:
@@ -172,6 +177,7 @@ class CodeCache:
             "hashed_at_ns": self._hashed_at_ns,
             "files": {path: list(signature) for path, signature in code.files.items()},
             "meanings": dict(code.meanings),
+            "absent": list(code.absent),
             "parts": dict(code.parts),
             "distributions": dict(code.distributions),
             "results": {},
@@ -180,6 +186,8 @@ class CodeCache:
     def _is_valid(self, entry: dict[str, Any]) -> bool:
         """Whether what is remembered still stands; of a file that changed, by what it means."""
         if entry["environment"] != self._environment:
+            return False
+        if any(self._signature(path) is not None for path in entry["absent"]):
             return False
         moved = [
             path

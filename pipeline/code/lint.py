@@ -10,23 +10,24 @@ import ast
 import os
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipeline.code.codebase import Codebase
 from pipeline.code.meaning import Scope
 from pipeline.code.module import Module
-from pipeline.code.names import Names
+from pipeline.code.names import Names, Site
 from pipeline.code.order import Order
 from pipeline.code.reach import Reach
 from pipeline.code.source import FRAMEWORK
 from pipeline.code.syntax import Definition
-from pipeline.code.traps import HASH, ORDER, STATE, TRAPS, Trap
+from pipeline.code.traps import CONFIGURED, HASH, ORDER, STATE, TRAPS, Trap
 
 _ALLOW = re.compile(r"#\s*headrace:\s*allow\s+([a-z]+(?:\s*,\s*[a-z]+)*)")
 _ANNOTATIONS = {"annotation", "returns", "type_params"}
 _IN_MEMORY = {"io.StringIO", "io.BytesIO", "pyarrow.BufferReader", "pyarrow.py_buffer"}
+_CONFIGURATIONS = {"luigi.Config", "luigi.task.Config"}
 _WIDTH = 70
 BODY = "<body>"
 """How the walk calls what importing a module does."""
@@ -69,16 +70,16 @@ class Report:
     """Modules that are compiled, and so have no text."""
 
 
-def lint(roots: Mapping[str, str]) -> Report:
-    """Look through all that some tasks reach, given as their names and "module:qualname" addresses.
+def lint(tasks: Mapping[str, Sequence[str]]) -> Report:
+    """Look through all that some tasks reach, given as their names and the "module:qualname" of their roots.
 
     Raises:
         TaskError: some source can't be read.
     """
     report, codebase = Report(), Codebase()
     known: dict[str, list[Finding]] = {}
-    for task, root in roots.items():
-        names, reach = codebase.walked([root])
+    for task, roots in tasks.items():
+        names, reach = codebase.walked(roots)
         for part in sorted(part for part in reach.parts if ":" in part):
             module_name, _, name = part.partition(":")
             module = names.sources.module(module_name)
@@ -161,8 +162,9 @@ class _Walk:
         if isinstance(member, ast.FunctionDef):
             return member.name == "requires" and self._reach.is_task(self._written.module, task)
         value = getattr(member, "value", None)
-        names = scope.called(value.func) if isinstance(value, ast.Call) else ()
-        return any(name.partition(".")[0] in ("luigi", FRAMEWORK) for name in names)
+        names = scope.called(value.func) if isinstance(value, ast.Call) else set()
+        is_trap = any(_matches(names))
+        return not is_trap and any(name.partition(".")[0] in ("luigi", FRAMEWORK) for name in names)
 
     def _traps(self, item: _Item) -> Iterator[tuple[ast.AST, Trap, str]]:
         node, scope, place = item
@@ -185,8 +187,21 @@ class _Walk:
                 yield call, trap, called
         if "builtins.hash" in names and not place.endswith(".__hash__"):
             yield call, HASH, "builtins.hash"
+        for called in sorted(names):
+            if self._is_configuration(called):
+                yield call, CONFIGURED, called
         if call.args and scope.called(call.args[0]) & _IN_MEMORY:
             self._harmless.add(id(call.func))
+
+    def _is_configuration(self, name: str) -> bool:
+        """Whether a dotted name is that of a class whose instances hold what Luigi is configured with."""
+        home, _, last = name.rpartition(".")
+        found = self._names.class_at(Site(home, last), last) if home else None
+        for module, node in self._reach.lineage(*found) if found else ():
+            scope = Scope(self._names, module)
+            if any(scope.called(base) & _CONFIGURATIONS for base in node.bases):
+                return True
+        return False
 
 
 def _matches(names: set[str]) -> Iterator[tuple[Trap, str]]:

@@ -44,6 +44,10 @@ class Module:
     """All else that importing the module does, except imports and a `__main__` block."""
     bound_by_effects: set[str] = field(default_factory=set)
     imports: dict[str, list[Binding]] = field(default_factory=dict)
+    run_imports: dict[Binding, None] = field(default_factory=dict)
+    """Those of the imports that run, which ones for type checkers alone do not."""
+    timeline: list[ast.stmt] = field(default_factory=list)
+    """The definitions, effects and imports in the order in which they happen."""
     names_used: frozenset[str] = frozenset()
     _digests: dict[str, str] = field(default_factory=dict)
     _uses: dict[str, Uses] = field(default_factory=dict)
@@ -95,32 +99,40 @@ class Module:
         self._index(tree.body)
         self.names_used |= {chain[0] for chain in syntax.uses(tree.body).chains}
 
-    def _index(self, statements: Sequence[ast.stmt]) -> None:
+    def _index(self, statements: Sequence[ast.stmt], runs: bool = True) -> None:
         """Sort top-level statements into definitions, imports and effects."""
         for statement in statements:
-            if isinstance(statement, Import):
-                self._add_import(statement)
-            elif isinstance(statement, Definition):
-                self.definitions.setdefault(statement.name, []).append(statement)
-            elif isinstance(statement, ast.If) and _is_main_guard(statement.test):
-                self._index(statement.orelse)
-            elif isinstance(statement, ast.If) and _is_type_checking(statement.test):
-                self._index([*statement.body, *statement.orelse])
-            elif names := _assigned(statement):
-                for name in names:
-                    self.definitions.setdefault(name, []).append(statement)
-            elif not syntax.is_silent(statement):
-                self._add_effect(statement)
+            if isinstance(statement, ast.If) and _is_main_guard(statement.test):
+                self._index(statement.orelse, runs)
+                continue
+            if isinstance(statement, ast.If) and _is_type_checking(statement.test):
+                self._index(statement.body, runs=False)
+                self._index(statement.orelse, runs)
+                continue
+            if runs and not syntax.is_silent(statement):
+                self.timeline.append(statement)
+            self._sort(statement, runs)
 
-    def _add_import(self, statement: Import) -> None:
+    def _sort(self, statement: ast.stmt, runs: bool) -> None:
+        if isinstance(statement, Import):
+            self._add_import(statement, runs)
+        elif names := bound(statement):
+            for name in names:
+                self.definitions.setdefault(name, []).append(statement)
+        elif not syntax.is_silent(statement):
+            self._add_effect(statement, runs)
+
+    def _add_import(self, statement: Import, runs: bool) -> None:
         for name, binding in self.bindings(statement):
             self.imports.setdefault(name, []).append(binding)
+            if runs:
+                self.run_imports[binding] = None
 
-    def _add_effect(self, statement: ast.stmt) -> None:
+    def _add_effect(self, statement: ast.stmt, runs: bool) -> None:
         self.effects.append(statement)
         for node in ast.walk(statement):
             if isinstance(node, Import):
-                self._add_import(node)
+                self._add_import(node, runs)
             elif isinstance(node, Definition):
                 self.bound_by_effects.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -138,8 +150,10 @@ def _is_type_checking(test: ast.expr) -> bool:
     return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
 
 
-def _assigned(statement: ast.stmt) -> list[str]:
-    """The names that a plain assignment binds; none when it also writes into some object."""
+def bound(statement: ast.stmt) -> list[str]:
+    """The names that a definition or a plain assignment binds; none when it also writes into some object."""
+    if isinstance(statement, Definition):
+        return [statement.name]
     if isinstance(statement, ast.Assign):
         targets = statement.targets
     elif isinstance(statement, ast.AnnAssign | ast.AugAssign):

@@ -71,9 +71,9 @@ class Names:
         if top == _SCHEDULER:
             return Origin.SCHEDULER
         if top not in self._own:
-            if top in sys.stdlib_module_names:
-                return Origin.STANDARD
             package = self.sources.locate(top)
+            if top in sys.stdlib_module_names and (package is None or package.is_standard):
+                return Origin.STANDARD  # by its name alone a file beside the tasks would count as Python's
             # A namespace package may have parts of either kind: then the module itself decides.
             if package and package.path and package.is_installed:
                 return Origin.INSTALLED

@@ -31,7 +31,9 @@ def read(name: str) -> Module:
         module.fill(_parsed(cell))
     for local, value in namespace.items():
         if isinstance(value, ModuleType) and local not in module.imports:
-            module.imports[local] = [Binding(value.__name__, None, value.__name__)]
+            binding = Binding(value.__name__, None, value.__name__)
+            module.imports[local] = [binding]
+            module.run_imports[binding] = None
     return module
 
 

@@ -15,9 +15,13 @@ from pipeline.code.module import Binding, Module
 from pipeline.code.names import RUN, WHOLE, Names, Origin, Site
 from pipeline.code.signature import Signature, of_path
 from pipeline.code.syntax import STAR, Definition, Uses
+from pipeline.code.timeline import Imports, Timeline, upwards
+from pipeline.values.digest import digest_value
 
 _SEMANTICS = "SEMANTICS"
 _STANDS_ON = "STANDS_ON"
+_SHADOWED = {Origin.STANDARD, Origin.INSTALLED, Origin.FIRST_PARTY}
+"""Whose modules the user's own may come before."""
 _INPUTS = {"requires", "inputs", "input", "deps"}
 """The members of a task that tell of what its `requires` returns."""
 
@@ -30,15 +34,43 @@ class Reach:
         self.packages: set[str] = set()
         self.files: dict[str, Signature] = {}
         self.meanings: dict[str, str] = {}
+        self.absent: set[str] = set()
+        """Files that are not there: one of them would be imported instead of what was read."""
         self._names = names
         self._seen: set[Site] = set()
         self._pending: list[Site] = []
+        self._runs: dict[str, list[str]] = {}
+        """By imported module the first-party ones that its statements import."""
+        self._heard_of: dict[str, set[str]] = {}
+        """By imported module its definitions of which some registry may hear."""
 
     def walk(self, sites: Iterable[Site]) -> None:
         """Visit `sites`, and all that they reach."""
         self._add(sites)
         while self._pending:
             self._visit(self._pending.pop())
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Let the order of each module's statements enter, where it decides something.
+
+        It depends on what the imported modules do, and so is told last. It must not depend on the roots: a
+        part has one digest in all that reach it.
+        """
+        modules = {name: self._names.sources.module(name) for name in self._runs}
+        own = {n for n, module in modules.items() if module.effects or module.opaque or self._heard_of[n]}
+        imports = Imports(own, self._runs)
+        timelines = {n: Timeline(self._names, m, self._heard_of[n], imports) for n, m in modules.items()}
+        for site in self._seen:
+            if site.module in modules and site.name in modules[site.module].definitions:
+                later = timelines[site.module].later(site.name)
+                if later:
+                    self.parts[str(site)] = digest_value([self.parts[str(site)], later])
+        for name, timeline in timelines.items():
+            body = timeline.body()
+            if body:
+                part = f"{name}:<body>"
+                self.parts[part] = digest_value([self.parts.get(part, ""), body])
 
     def _add(self, sites: Iterable[Site]) -> None:
         for site in sites:
@@ -48,6 +80,8 @@ class Reach:
 
     def _visit(self, site: Site) -> None:
         origin = self._names.origin(site.module)
+        if origin in _SHADOWED:
+            self.absent.update(self._names.sources.shadows(site.module))
         if origin is Origin.INSTALLED:
             self.packages.add(site.module.partition(".")[0])
         elif origin is Origin.ABSENT:
@@ -99,7 +133,7 @@ class Reach:
 
     def _import(self, module: Module) -> None:
         """What importing the module does: its packages' effects come first, then its own."""
-        packages = _packages(module.name)
+        packages = upwards(module.name)[:-1]
         self._add(Site(p, RUN) for p in packages if self._names.origin(p) is Origin.FIRST_PARTY)
         if module.opaque is not None:
             self.parts[f"{module.name}:<compiled>"] = module.opaque
@@ -109,7 +143,18 @@ class Reach:
         self._add(Site(binding.module, WHOLE) for binding in module.imports.get(STAR, ()))
         for binding in module.unused_imports():
             self._add(self._modules_of(binding))
-        self._add(self._registered(module))
+        runs = [s for binding in module.run_imports for s in self._first_party(binding)]
+        self._add(runs)
+        self._runs[module.name] = [site.module for site in runs]
+        registered = list(self._registered(module))
+        self._heard_of[module.name] = {site.name for site in registered}
+        self._add(registered)
+
+    def _first_party(self, binding: Binding) -> Iterator[Site]:
+        """The first-party modules that an import runs: what one does may change what another computes."""
+        for site in self._modules_of(binding):
+            if self._names.origin(site.module) is Origin.FIRST_PARTY:
+                yield site
 
     def _modules_of(self, binding: Binding) -> Iterator[Site]:
         """The modules that an import runs, whatever is done with the name that it binds.
@@ -184,17 +229,17 @@ class Reach:
 
     def is_task(self, module: Module, node: ast.ClassDef) -> bool:
         """Whether the class descends from Luigi's, through whatever bases."""
-        bases = (site for cls in self._lineage(module, node) for site in self._names.bases(*cls))
+        bases = (site for cls in self.lineage(module, node) for site in self._names.bases(*cls))
         return any(self._names.origin(site.module) is Origin.SCHEDULER for site in bases)
 
     def _asks_for_inputs(self, module: Module, task: ast.ClassDef) -> bool:
         """Whether first-party code of the task, its own or inherited, reads what `requires` returns."""
-        lineage = self._lineage(module, task)
+        lineage = self.lineage(module, task)
         own = [cls for cls in lineage if self._names.origin(cls[0].name) is Origin.FIRST_PARTY]
         chains = syntax.uses(node for cls in own for node in self._own_nodes(*cls)).chains
         return any(chain[0] == "self" and chain[1:2] and chain[1] in _INPUTS for chain in chains)
 
-    def _lineage(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+    def lineage(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
         """A class, and those that it descends from, as far as the framework's."""
         seen: set[Site] = set()
         pending = [(module, node)]
@@ -220,8 +265,3 @@ def _constants(statements: Iterable[ast.stmt], name: str) -> Iterator[Any]:
     for statement in statements:
         if isinstance(statement, ast.Assign) and name in map(ast.unparse, statement.targets):
             yield ast.literal_eval(statement.value)
-
-
-def _packages(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]

@@ -10,14 +10,16 @@ import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.code import notebook, syntax
 from pipeline.code.module import Binding, Module
+from pipeline.code.places import is_in_library, is_site_directory
 from pipeline.code.signature import of_status
 from pipeline.errors import TaskError
 
@@ -35,11 +37,10 @@ class Place(NamedTuple):
         """Whether it lies where installers put distributions."""
         return any(is_site_directory(path) for path in (self.path, *self.search[:1]) if path)
 
-
-def is_site_directory(path: str) -> bool:
-    """Whether `path` is, or is inside, a directory that belongs to an installer."""
-    parts = Path(path).parts
-    return "site-packages" in parts or "dist-packages" in parts
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is built into Python, or lies in its library."""
+        return self.path is None or is_in_library(self.path)
 
 
 class Sources:
@@ -61,6 +62,23 @@ class Sources:
         parent = name.rpartition(".")[0]
         place = self.locate(parent) if parent else Place(None, tuple(sys.path))
         return place.search if place else ()
+
+    def shadows(self, name: str) -> Iterator[str]:
+        """The files that are not there, and one of which would be imported as `name` instead of what is."""
+        place, last = self.locate(name), name.rpartition(".")[2]
+        for directory in map(os.path.abspath, self.search_path(name) if place else ()):
+            if is_site_directory(directory) or is_in_library(directory):
+                continue  # who installs something changes the directory: see `CodeCache`
+            stem = os.path.join(directory, last)
+            home = os.path.join(stem, "__init__.py")
+            if place and place.path == home:
+                return
+            yield home
+            if place and place.path and os.path.dirname(place.path) == directory:
+                if place.path.endswith(".py"):
+                    yield f"{stem}{EXTENSION_SUFFIXES[0]}"
+                return
+            yield f"{stem}.py"
 
     def _find(self, name: str) -> Place | None:
         parent = name.rpartition(".")[0]

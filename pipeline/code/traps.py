@@ -70,6 +70,12 @@ def unstated(name: str) -> Condition:
     return lambda call: not _hands_on(call) and _is_none(_keyword(call, name))
 
 
+def of_a_variable(call: ast.Call) -> bool:
+    """Called with a name that is not written there."""
+    name = call.args[0] if call.args else _keyword(call, "name")
+    return not (isinstance(name, ast.Constant) and isinstance(name.value, str))
+
+
 def of_now(call: ast.Call) -> bool:
     """Called with the word for this instant."""
     first = call.args[0] if call.args else None
@@ -116,6 +122,7 @@ _SEED = "make the seed a parameter, and draw from numpy.random.default_rng(self.
 _STATE = "say random_state=self.seed, a parameter"
 _MACHINE = "it differs from machine to machine, and is in no key: a change of it rebuilds nothing"
 _PARAMETER = "make it a parameter of the task, which is in the key"
+_CONFIGURATION = "Luigi's configuration is in no key: a change of it rebuilds nothing"
 _FILE = "what it reads is in no key: a change of it rebuilds nothing; and folders list in any order"
 _INPUT = "land it, declare a Source or a Snapshot, and take it as an Input"
 _THREADS = "threads give rows, and the last digits of sums of floats, in an order that changes between runs"
@@ -175,6 +182,7 @@ TRAPS = (
         ),
         _MACHINE, _PARAMETER,
     ),
+    Trap("machine", ("luigi.configuration.*", "luigi.configuration.*.*"), _CONFIGURATION, _PARAMETER),
     Trap(
         "machine",
         ("datetime.datetime.fromtimestamp", "datetime.date.fromtimestamp"),
@@ -206,6 +214,11 @@ TRAPS = (
     ),
     Trap(
         "file", (".read_text", ".read_bytes", ".iterdir", ".glob", ".rglob"), _FILE, _INPUT, called
+    ),
+    Trap(
+        "import", ("importlib.import_module", "builtins.__import__"),
+        "a module whose name is not written there is in no key: an edit of it rebuilds nothing",
+        "import what there is by name, and choose from a dict", of_a_variable,
     ),
     Trap(
         "network",
@@ -254,5 +267,7 @@ STATE = Trap(
     "what an earlier build in the same process left changes what the next one makes",
     "hand it over as an argument, and give it back",
 )
+CONFIGURED = Trap("machine", (), _CONFIGURATION, _PARAMETER)
+"""For instances of the user's own `luigi.Config`."""
 KINDS = tuple(dict.fromkeys(trap.kind for trap in (*TRAPS, ORDER, HASH, STATE)))
 """The words that `# headrace: allow` knows."""

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.build.upstream import upstream_first
-from pipeline.code.fingerprint import root_name
 from pipeline.code.lint import Finding, Report, lint
+from pipeline.code.roots import roots_of
 from pipeline.commands.asking import counted, parse_task
 from pipeline.errors import TrapsFound
 from pipeline.values.digest import canonical_json
@@ -20,7 +20,7 @@ _SHOWN = 4
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Look through the code of one task and of all that it needs."""
     task = parse_task(words, "lint")
-    roots = {stage.task_family: root_name(type(stage)) for stage in upstream_first(task)}
+    roots = {stage.task_family: roots_of(type(stage)) for stage in upstream_first(task)}
     report = lint(roots)
     caught = [finding for finding in report.found if not finding.is_allowed]
     if json:
