@@ -9,7 +9,7 @@ from pipeline.build import coverage, ledger, status
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.outcome import WORDS, State
-from pipeline.commands.asking import counted, indented, runs_named
+from pipeline.commands.asking import counted, indented, one_word, runs_named
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
@@ -20,10 +20,8 @@ _SHOWN = 20
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List runs, newest first, or show one."""
     storage = sessions.current().storage
-    if len(words) > 1 or (words and words[0].startswith("-")):
-        raise ConfigurationError(f"found {' '.join(words)}, expected one run: headrace log [RUN]")
-    if words:
-        yield from _one(storage, _pick(storage, words[0]), json)
+    if named := one_word("log", words, "RUN"):
+        yield from _one(storage, _pick(storage, named), json)
         return
     runs = runs_named(storage)
     if json:
