@@ -17,7 +17,7 @@ _NONE = "nothing was promoted yet: a release that passes the gate is, or `headra
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
-    """List an alias's generations, newest first; without one, every alias and what serves there.
+    """List an alias's generations, newest first; without one, every alias, what serves there, and why.
 
     Also what waits under it for a person to decide.
     """
@@ -35,7 +35,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         yield canonical_json({name: _fields(found[name], waiting[name]) for name in names}).decode().rstrip()
         return
     for name, history in found.items():
-        shown = list(reversed(history)) if asked else history[-1:]
+        shown = list(reversed(history)) if asked else _serving(history)
         yield f"{name}: {counted(len(history), 'generation')} in {aliases.storage}"
         for each in waiting[name]:
             yield from _waiting(each)
@@ -44,6 +44,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     if not found:
         yield _NONE
     yield from trouble
+
+
+def _serving(history: Sequence[Generation]) -> list[Generation]:
+    """What serves now; of what was only renewed, also the generation by which somebody let it serve."""
+    decided = [each for each in history if each.step != "renew"]
+    return [each for each in reversed(history) if each in (history[-1], *decided[-1:])]
 
 
 def _waits(aliases: Aliases) -> tuple[list[Pending], list[str]]:
@@ -56,7 +62,7 @@ def _waits(aliases: Aliases) -> tuple[list[Pending], list[str]]:
 
 def _fields(history: Sequence[Generation], waiting: Sequence[Pending]) -> dict[str, Any]:
     return {
-        "generations": [each.fields() for each in history],
+        "generations": [each.fields() for each in reversed(history)],
         "waiting": [each.fields() for each in waiting],
     }
 
