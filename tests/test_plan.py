@@ -123,7 +123,9 @@ def test_why_tells_actions_of_one_name_apart_by_their_parameters(shop: World, as
 
     said = ask("why", "--module", "shop.two", "Two", "--dates", DATES)
 
-    labels = {line.partition(": unknown until")[0] for line in said.splitlines() if "Model all" in line}
+    labels = {
+        line.partition(": unknown until")[0] for line in said.splitlines() if line.startswith("  Model all")
+    }
     assert labels == {
         f"  Model all (dates={DATES}, scale=2)",
         "  Model all (dates=2013-05-01-2013-05-03, scale=1)",
