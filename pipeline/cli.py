@@ -7,6 +7,7 @@ their own exit code.
 from __future__ import annotations
 
 import argparse
+import configparser
 import difflib
 import importlib
 import importlib.util
@@ -15,9 +16,11 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from pipeline.errors import ConfigurationError, HeadraceError
+from pipeline.values.printable import printable
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,12 @@ class Command:
     help: str
     module: str
     argument: str
+    options: tuple[tuple[str, str], ...] = ()
+    """What it takes besides `--module` and `--json`, and what each means."""
 
 
 TASK = "TASK [--PARAMETER VALUE ...]"
+WHY = ("--why TEXT", "the reason, which the alias keeps")
 COMMANDS = (
     Command("plan", "what a run would do: where, why, how much", "pipeline.commands.plan", TASK),
     Command("why", "why partitions would run, or why they last ran", "pipeline.commands.why", TASK),
@@ -46,6 +52,10 @@ COMMANDS = (
         "what differs from another version, run or dates",
         "pipeline.commands.diff",
         f"{TASK} [--against RUN|CODE | --with DATES]",
+        (
+            ("--against RUN|CODE", "the same days as a run saw them, or as a code made them, by its digits"),
+            ("--with DATES", "other days of this version, such as 2013-05"),
+        ),
     ),
     Command("verify", "whether building again gives equal values", "pipeline.commands.verify", TASK),
     Command("lint", "constructs that make a build no pure function", "pipeline.commands.lint", TASK),
@@ -56,19 +66,26 @@ COMMANDS = (
         f"{TASK} | ALIAS | BUNDLE",
     ),
     Command("history", "what served when, by whom and why", "pipeline.commands.history", "[ALIAS]"),
-    Command("promote", "let a bundle serve", "pipeline.commands.promote", "ALIAS BUNDLE --why TEXT"),
+    Command("promote", "let a bundle serve", "pipeline.commands.promote", "ALIAS BUNDLE --why TEXT", (WHY,)),
     Command(
         "rollback",
         "give back what served before",
         "pipeline.commands.rollback",
         "ALIAS --why TEXT [--to BUNDLE | GENERATION]",
+        (WHY, ("--to BUNDLE | GENERATION", "what shall serve again; without it, the last other model")),
     ),
     Command("publish", "put a bundle into the online store again", "pipeline.commands.publish", TASK),
     Command(
         "fsck",
         "what of a store is damaged, and what heals it",
         "pipeline.commands.fsck",
-        "[STORE] [--full | --sample N%] [--heal]",
+        "[STORE] [--full | --sample N%] [--seed TEXT] [--heal]",
+        (
+            ("--full", "read the bytes of all blobs"),
+            ("--sample N%", "read the bytes of a share of the blobs, such as 5%"),
+            ("--seed TEXT", "draw the blobs that an earlier sample drew, which printed it"),
+            ("--heal", "move what is damaged to the trash, so that runs build it again"),
+        ),
     ),
     Command(
         "doctor", "whether this machine and its stores can be worked with", "pipeline.commands.doctor", ""
@@ -78,6 +95,13 @@ COMMANDS = (
         "what nothing needs any more: collect it",
         "pipeline.commands.gc",
         "[--execute] [--keep-days N] [--keep-models N] [--grace-days N] [--trash-days N]",
+        (
+            ("--execute", "do it; without it, nothing is changed"),
+            ("--keep-days N", "keep what was used or made within so many days"),
+            ("--keep-models N", "keep so many of the last bundles of each alias, 2 or more"),
+            ("--grace-days N", "leave what is unused until it has been seen so for so long"),
+            ("--trash-days N", "delete for good what lay in the trash for so long"),
+        ),
     ),
     Command("keygen", "make a key to sign releases with", "pipeline.commands.keygen", "FILE"),
 )
@@ -86,30 +110,40 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, that of the named error, or 2 for a wrong use."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words)
+    except KeyboardInterrupt:
+        return 130  # as shells count it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+        return 0
+
+
+def _main(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        print(usage())
+        print(usage(), flush=True)
         return 0 if words else 2
+    if words[0] == "--version":
+        print(f"headrace {_version()}", flush=True)
+        return 0
     known = {command.name: command for command in COMMANDS}
     if words[0] not in known:
         close = difflib.get_close_matches(words[0], known, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        print(_shown(f"headrace: there is no command {words[0]!r}{hint}\n{usage()}"), file=sys.stderr)
+        print(printable(f"headrace: there is no command {words[0]!r}{hint}\n{usage()}"), file=sys.stderr)
         return 2
     return _run(known[words[0]], words[1:])
 
 
+def _version() -> str:
+    try:
+        return metadata.version("headrace")
+    except metadata.PackageNotFoundError:
+        return f"of {Path(__file__).parent}, which is not installed"
+
+
 def _run(command: Command, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog=f"headrace {command.name}", description=command.help, allow_abbrev=False,
-        usage=f"headrace {command.name} [--module MODULE] [--json] {command.argument}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--module",
-        default=None,
-        help="where the task is defined (default: what [headrace] module says; below a checkout, its tasks)",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    options, rest = parser.parse_known_args(words)
+    options, rest = _parser(command).parse_known_args(words)
     try:
         _load_tasks(options.module)
         if command.name != "doctor":  # which lists all that is wrong
@@ -117,14 +151,42 @@ def _run(command: Command, words: list[str]) -> int:
         lines = importlib.import_module(command.module).main(rest, options.json)
         for line in lines:
             print(_shown(line), flush=True)  # before what is said of an error
-    except KeyboardInterrupt:
-        return 130  # as shells count it
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
     except HeadraceError as error:
         print(_shown(f"headrace {command.name}: {error}"), file=sys.stderr)
         return error.exit_code
+    except configparser.Error as error:
+        return _unreadable(command, error)
     return 0
+
+
+def _parser(command: Command) -> argparse.ArgumentParser:
+    """What is common to all commands; the rest is each one's own, and told of here."""
+    width = max((len(flag) for flag, _ in command.options), default=0)
+    own = [f"  {flag:{width}}  {meaning}" for flag, meaning in command.options]
+    usage = f"headrace {command.name} [--module MODULE] [--json] {command.argument}"
+    parser = argparse.ArgumentParser(
+        prog=f"headrace {command.name}", description=command.help, allow_abbrev=False,
+        usage=usage.rstrip().replace("%", "%%"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join([f"options of {command.name}:", *own]) if own else None,
+    )  # fmt: skip
+    parser.add_argument(
+        "--module",
+        default=None,
+        help="where the task is defined (default: what [headrace] module says; below a checkout, its tasks)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def _unreadable(command: Command, error: configparser.Error) -> int:
+    """Luigi reads its configuration as it is imported: where that fails, nothing of it can be used."""
+    told = ConfigurationError(
+        f"Luigi's configuration does not read: {' '.join(str(error).split())}: correct it; "
+        f"options stand under a section, such as [headrace]"
+    )
+    print(printable(f"headrace {command.name}: {told}"), file=sys.stderr)
+    return told.exit_code
 
 
 def _require_sound() -> None:

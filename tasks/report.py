@@ -9,7 +9,7 @@ from typing import Any
 import pipeline
 from pipeline.build import session as sessions
 from pipeline.build.messages import shown
-from pipeline.errors import HeadraceError
+from pipeline.errors import HeadraceError, MissingData
 from pipeline.release import configured
 from pipeline.values.digest import Digest, parse_json
 from tasks import TrainModel
@@ -63,6 +63,8 @@ def _built(counts: dict[str, int]) -> str:
 def _last_run() -> dict[str, Any]:
     storage = sessions.current().storage
     runs = [name for name in storage.list("runs") if name.count("/") == 2 and name.endswith("/run")]
+    if not runs:
+        raise MissingData(f"no run yet in {storage}: `luigi --module tasks TrainModel` is one")
     found: dict[str, Any] = parse_json(storage.read(max(runs)))
     return found
 

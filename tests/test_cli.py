@@ -83,3 +83,12 @@ def test_only_the_modules_own_tasks_are_proposed(own: Project, command: tuple[st
     assert "core" not in far
     assert "MissingPartition" not in far
     assert "No task Mien. Did you mean Mine?" in near
+
+
+def test_a_configuration_that_does_not_read_is_told_in_words(own: Project) -> None:
+    (own.folder / "luigi.cfg").write_text("store = here\n", encoding="utf-8")
+
+    said = own.run("headrace", "log", expect=40)
+
+    assert said.startswith("headrace log: Luigi's configuration does not read: File contains no section")
+    assert len(said.splitlines()) == 1

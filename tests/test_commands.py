@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -268,11 +271,20 @@ def test_log_lists_runs_and_tells_one(shop: World, ask: Ask) -> None:
     ("words", "code", "says"),
     [
         (["plan", "Modell"], 40, "No task Modell"),
-        (["plan"], 40, "name a task"),
+        (["plan"], 2, "name a task"),
+        (["plan", "--jsn"], 2, "did you mean --json?"),
+        (["plan", "Model", "--scal", "2", "--dats", "2013"], 2, "expected Model with --dates, --scale; did"),
+        (["gc", "--keepdays", "1"], 2, "expected headrace gc [--execute] [--keep-days N]"),
+        (["gc", "--keepdays", "1"], 2, "did you mean --keep-days?"),
+        (["gc", "--execut"], 2, "did you mean --execute?"),
+        (["doctor", "extra"], 2, "unrecognized arguments: extra; expected headrace doctor"),
+        (["card", "--jsn"], 2, "did you mean --json?"),
+        (["log", "--jsn"], 2, "did you mean --json?"),
+        (["diff", "Model", "--against", "a", "--with", "b"], 2, "give one"),
         (["plan", "Model", "--dates", "2013-99"], 40, "is not an interval"),
         (["show", "abcdef123456"], 40, "no record's key, digest or blob begins with"),
         (["log", "xyz"], 40, "names 0 runs"),
-        (["log", "--days", "1"], 40, "found --days 1, expected one run"),
+        (["log", "--days", "1"], 2, "unrecognized arguments: --days; expected headrace log [RUN]"),
     ],
 )
 def test_a_wrong_question_gets_a_plain_answer(ask: Ask, words: list[str], code: int, says: str) -> None:
@@ -306,6 +318,41 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     listed = [line.split()[0] for line in said.splitlines()[2:]]
     assert listed[:4] == ["plan", "why", "show", "log"]
     assert listed == [command.name for command in cli.COMMANDS]
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
+def test_help_of_a_command_explains_each_flag_of_its_own(
+    command: cli.Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command.name, "--help"])
+
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert command.help in said
+    usage, *told = said.splitlines()
+    if command.argument:
+        assert command.argument in usage
+    own = set(re.findall(r"--[a-z-]+", command.argument)) - {"--PARAMETER"}
+    assert own == {line.split()[0] for line in told if line.startswith("  --")} - {"--module", "--json"}
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
+        )
+    finally:
+        os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"headrace {metadata.version('headrace')}\n"
 
 
 def test_the_package_is_a_command_too() -> None:

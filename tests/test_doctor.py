@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pipeline import cli
+from pipeline.build import session as sessions
 from pipeline.clock import machine_now_ns
 from pipeline.commands import checkup, doctor
 from pipeline.errors import ConfigurationError
@@ -145,8 +147,6 @@ def test_versions_are_held_to_what_is_declared(found: str, declared: str, status
 
 @pytest.fixture
 def answers(shop: World, capsys: pytest.CaptureFixture[str]) -> Any:
-    from pipeline import cli
-
     def run(*words: str, expect: int = 0) -> str:
         capsys.readouterr()
         shop.session()
@@ -179,6 +179,30 @@ def test_what_fails_ends_with_its_own_code(shop: World, answers: Any) -> None:
     assert f"fail  release key: {shop.key} has the mode 0644: others can sign; chmod 600" in said
     assert "fail  [headrace]: [headrace] promotion is 'perhaps'; set it to manual or automatic" in said
     assert "headrace doctor: 2 checks failed: release key, [headrace]" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("durability", "slow", "fail  store: [headrace] durability is 'slow'; set it to full or fast"),
+        ("online", "s3://", "fail  online: "),
+    ],
+)
+def test_a_store_that_can_not_be_opened_is_a_check_that_failed(
+    shop: World, capsys: pytest.CaptureFixture[str], option: str, value: str, says: str
+) -> None:
+    generate(shop.key)
+    shop.set("headrace", "store", str(shop.storage))
+    shop.set("headrace", option, value)
+    sessions.use(None)
+    capsys.readouterr()
+
+    assert cli.main(["doctor", "--module", "shop.tasks"]) == UNFIT
+
+    said = capsys.readouterr()
+    assert says in said.out
+    assert "ok    release key: " in said.out
+    assert "1 check failed" in said.err
 
 
 @pytest.mark.thorough

@@ -240,6 +240,15 @@ def test_a_module_that_is_not_there_and_a_flag_that_is_none_have_codes_of_their_
     assert "unrecognized arguments: --days" in slumps(shop, "--days", "2026-03-10", expect=2)
 
 
+def test_a_misspelt_parameter_is_told_in_a_line_with_the_nearest(shop: Project) -> None:
+    said = slumps(shop, "--shair", "0.5", expect=2)
+
+    assert said == (
+        "WrongUse: unrecognized arguments: --shair 0.5; "
+        "expected Slumps with --dates, --share; did you mean --share?\n"
+    )
+
+
 def test_many_failures_are_told_in_part_and_kept_in_full(shop: Project) -> None:
     for path in (shop.landing / "sales").iterdir():
         path.write_text("nonsense")

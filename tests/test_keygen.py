@@ -53,8 +53,15 @@ def test_it_overwrites_nothing(tmp_path: Path, capsys: Said) -> None:
     assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
 
-@pytest.mark.parametrize("words", [[], ["a", "b"], ["--force"], ["/"], [""], ["."]], ids=str)
+@pytest.mark.parametrize("words", [["/"], [""], ["."]], ids=str)
 def test_without_the_name_of_a_file_it_makes_none(words: list[str], capsys: Said) -> None:
     assert keygen(*words) == 40
 
-    assert "expected a file: headrace keygen FILE" in capsys.readouterr().err
+    assert "expected the name of a file: headrace keygen FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["a", "b"], ["--force"]], ids=str)
+def test_it_takes_one_word(words: list[str], capsys: Said) -> None:
+    assert keygen(*words) == 2
+
+    assert "expected headrace keygen FILE" in capsys.readouterr().err

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import luigi
 import pytest
 
+from pipeline.build import ledger, status
 from pipeline.build import run as runs
 from pipeline.build import session as sessions
-from pipeline.build import status
 from pipeline.errors import StoreUnwritable
+from pipeline.values.digest import canonical_json
 from tests.sales import DATES, MAY, MODEL
 from tests.world import Ask, World
 
@@ -47,6 +49,31 @@ def test_of_a_run_that_was_killed_the_log_tells_what_its_stages_had_reported(sho
     assert found["seconds"] > 0
     assert newest(ask).startswith(f"{run}  unfinished ")
     assert newest(ask).endswith("6 built, 6 cut off, 6 found, 3 holes")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({}, status.RUNNING),
+        ({"pid": 2**30}, status.UNFINISHED),
+        ({"started": "1"}, status.UNFINISHED),  # another process has that number by now
+        ({"host": "elsewhere"}, status.UNFINISHED),
+    ],
+    ids=str,
+)
+def test_a_run_whose_process_lives_here_is_running(
+    shop: World, ask: Ask, change: dict[str, Any], word: str
+) -> None:
+    shop.clock.advance(hours=1)
+    session = shop.session()
+    ledger.begin(session)
+    name = f"runs/{session.run_id}/run"
+    begun = json.loads(shop.storage.read(name))
+    shop.storage.replace(name, canonical_json({**begun, "process": {**begun["process"], **change}}))
+
+    assert newest(ask).startswith(f"{session.run_id}  {word} ")
+    assert ask("log", session.run_id).startswith(f"{session.run_id}  {word}")
+    assert json.loads(ask("log", "--json"))[0]["status"] == word
 
 
 def test_a_stage_that_was_killed_in_its_work_is_named(shop: World, ask: Ask) -> None:

@@ -116,3 +116,31 @@ def test_one_hole_is_a_hole_and_two_are_holes(shop: World, ask: Ask) -> None:
 
     assert "1 hole, 1 up to date" in one
     assert "2 holes, 1 up to date" in two
+
+
+def test_why_tells_actions_of_one_name_apart_by_their_parameters(shop: World, ask: Ask) -> None:
+    shop.code("shop.two", TWO)
+
+    said = ask("why", "--module", "shop.two", "Two", "--dates", DATES)
+
+    labels = {
+        line.partition(": unknown until")[0] for line in said.splitlines() if line.startswith("  Model all")
+    }
+    assert labels == {
+        f"  Model all (dates={DATES}, scale=2)",
+        "  Model all (dates=2013-05-01-2013-05-03, scale=1)",
+    }
+    assert "  Two all: unknown until" in said  # of which there is one
+
+
+def test_why_tells_holes_and_their_rule(shop: World, ask: Ask) -> None:
+    words = ("why", "Sales", "--dates", "2013-04-30-2013-05-02")
+
+    said = ask(*words)
+
+    assert (
+        "nothing would run\nholes of Sales, and by which rule:\n  2013-04-30: before history begins\n" in said
+    )
+    assert json.loads(ask(*words, "--json"))["holes"] == [
+        {"partition": "2013-04-30", "cause": "before history begins"}
+    ]

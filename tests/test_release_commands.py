@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.release import signed
+from pipeline.release import configured, signed
 from pipeline.values.digest import Digest
 from tests import factory
 from tests.factory import ALIAS, SHIP, history, registry, spoil
@@ -95,6 +95,35 @@ def test_promote_refuses_what_the_gate_refused(plant: World, ask: Ask) -> None:
     assert len(history(plant)) == 1
 
 
+# plan and why
+
+
+def test_a_plan_says_that_what_was_refused_will_be_refused_again(plant: World, ask: Ask) -> None:
+    spoil(plant)
+    plant.run(SHIP)
+
+    planned, why = ask("plan", "Ship"), ask("why", "Ship")
+    result = plant.run(SHIP)
+
+    assert planned.splitlines()[-1] == "would build 0; 1 would fail"
+    [failure] = result.summary["failures"]
+    assert f"      would fail all: {failure['cause']}" in planned.splitlines()
+    assert f"  Ship all: {failure['cause']}" in why.splitlines()
+    assert result.built == []
+
+
+def test_why_names_what_another_origin_is_behind(plant: World, ask: Ask) -> None:
+    """A release reads no file of its own, and tells of those behind its model."""
+    assert ask("why", "Ship").startswith("nothing would run")
+    factory.land(plant, factory.DAYS[0], swapped=True)
+    plant.run(SHIP)
+
+    said = ask("show", "Ship")
+
+    assert "origin changed: what is behind Judge, Learn, Parts, from " in said
+    assert "file changed" not in said
+
+
 # rollback
 
 
@@ -162,6 +191,31 @@ def test_history_without_an_alias_tells_of_each_what_serves(plant: World, ask: A
         f"canary: 1 generation in {plant.online}",
     ]
     assert set(json.loads(ask("history", "--json"))) == {"breakage", "canary"}
+
+
+def test_history_tells_of_what_was_renewed_who_let_it_serve_and_why(plant: World, ask: Ask) -> None:
+    ask("promote", ALIAS, bundles(plant)[1], "--why", "reviewed by two")
+    plant.set("headrace", "expires_days", "10")
+    for _ in range(2):
+        renewed = configured.registry().renew(ALIAS)
+        assert renewed is not None
+        plant.clock.advance(days=6)
+
+    lines = ask("history").splitlines()
+
+    assert lines[0] == f"breakage: 4 generations in {plant.online}"
+    steps = [line.split()[2] for line in lines if re.match(r" +\d+  ", line)]
+    assert steps == ["renew", "promote"]
+    assert sum("(serves now)" in line for line in lines) == 1
+    assert any(line.endswith(": reviewed by two") for line in lines)
+
+
+def test_history_in_json_is_newest_first_as_in_words(plant: World, ask: Ask) -> None:
+    ask("promote", ALIAS, bundles(plant)[1], "--why", "reviewed")
+
+    told = json.loads(ask("history", ALIAS, "--json"))[ALIAS]["generations"]
+
+    assert [each["number"] for each in told] == [2, 1]
 
 
 def test_history_tells_what_waits_for_a_person_until_it_serves(plant: World, ask: Ask) -> None:
@@ -299,22 +353,22 @@ def test_a_refused_candidate_has_a_card_too(plant: World, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        ("promote breakage", 40, "the following arguments are required: bundle, --why"),
-        ("promote breakage abc", 40, "required: --why; usage: headrace promote"),
+        ("promote breakage", 2, "the following arguments are required: BUNDLE, --why"),
+        ("promote breakage abc", 2, "required: --why; expected headrace promote"),
         ("promote breakage nothing --why x", 40, "'nothing' names 0 of the 2 bundles in "),
         ("promote Breakage {second} --why x", 40, "'Breakage' can't be an alias"),
         ("promote breakage {second} --why= ", 40, "needs a reason: give --why"),
-        ("rollback", 40, "required: alias, --why"),
-        ("rollback breakage", 40, "required: --why"),
+        ("rollback", 2, "required: ALIAS, --why"),
+        ("rollback breakage", 2, "required: --why"),
         ("rollback nobody --why x", 40, "'nobody' has no generation yet"),
         ("rollback breakage --why x", 40, "and none before it served another model"),
         ("rollback breakage --why x --to {second}", 40, "none before it served the bundle"),
         ("rollback breakage --why x --to 1", 40, "none before it is generation 1, of another"),
         ("rollback breakage --why x --to 7", 40, "none before it is generation 7"),
         ("history nobody", 40, "; the aliases there: breakage"),
-        ("history a b", 40, "expected one alias: headrace history [ALIAS]"),
+        ("history a b", 2, "unrecognized arguments: b; expected headrace history [ALIAS]"),
         ("history UP", 40, "can't be an alias"),
-        ("publish", 40, "name a task, as in: headrace publish "),
+        ("publish", 2, "name a task, as in: headrace publish "),
         ("publish Parts --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),
         ("publish Ship --dates 2013-05-02-2013-06-01", 20, "has made no bundle of what is there now"),
         ("card Learn --dates 2013-05", 40, "makes no bundle: name a task that is a Release"),

@@ -81,6 +81,14 @@ def mill(trained: Mill, tmp_path: Path) -> Mill:
     return trained.copy(tmp_path / "mill")
 
 
+def test_a_report_before_any_run_says_what_is_one(tmp_path: Path) -> None:
+    mill = Mill(tmp_path / "mill")
+
+    said = mill.run("python", "-m", "tasks.report", expect=20)
+
+    assert said == f"tasks.report: no run yet in {mill.store}: `luigi --module tasks TrainModel` is one\n"
+
+
 def test_the_bare_command_trains_a_model_and_judges_it(trained: Mill) -> None:
     told = trained.run("python", "-m", "tasks.report")
 

@@ -6,13 +6,16 @@ with one. Both stay for whatever is neither a `HeadraceError` nor means one: tha
 
 from __future__ import annotations
 
+import argparse
 import configparser
 import logging
 import re
 import sys
+from collections.abc import Iterable
+from functools import partial
 from traceback import format_exception, walk_tb
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from luigi.cmdline_parser import CmdlineParser
 from luigi.configuration import get_config
@@ -45,7 +48,16 @@ _DEFAULT = re.compile(
 )
 _SHOWN = 20
 
+_UNRECOGNIZED = "unrecognized arguments: "
+"""How argparse begins to speak of words that nothing takes."""
+
 _ended_by: BaseException | None = None
+
+
+class WrongUse(ConfigurationError):
+    """Words that a command has no use for, or lacks; the exit code is that of argparse."""
+
+    exit_code = 2
 
 
 def install() -> None:
@@ -56,6 +68,38 @@ def install() -> None:
         for each in (logger, logging.getLogger("headrace")):
             each.addFilter(_shown)
         sys.excepthook = _say
+        _speak_of_words()
+
+
+def _speak_of_words() -> None:
+    """Let Luigi tell of a word that no task takes in a line, where it would print all that any task takes."""
+    build = CmdlineParser._build_parser
+
+    def built(*given: Any, **named: Any) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = build(*given, **named)
+        # An instance's own, as argparse asks it: Luigi has no place where it could be given another class.
+        parser.error = partial(_refuse, parser, named.get("root_task"))  # type: ignore[method-assign]
+        return parser
+
+    CmdlineParser._build_parser = staticmethod(built)  # type: ignore[method-assign]
+
+
+def _refuse(parser: argparse.ArgumentParser, family: str | None, message: str) -> NoReturn:
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    own = Register.get_task_cls(family).get_params() if family else []
+    named = ", ".join(f"--{name.replace('_', '-')}" for name, _ in own)
+    raise wrong_use(message, flags, f"{family} with {named or 'no parameter'}" if family else "a task's name")
+
+
+def wrong_use(message: str, known: Iterable[str], expected: str) -> WrongUse:
+    """What to say of words that do not fit: what was found and expected, and the nearest flag there is."""
+    import difflib
+
+    known, unrecognized = list(known), message.partition(_UNRECOGNIZED)[2].split()
+    words = [word.partition("=")[0] for word in unrecognized if word.startswith("-")]
+    close = [flag for word in words for flag in difflib.get_close_matches(word, known, 1)]
+    hint = f"; did you mean {' and '.join(dict.fromkeys(close))}?" if close else ""
+    return WrongUse(f"{message}; expected {expected}{hint}")
 
 
 def ended_by() -> BaseException | None:

@@ -175,7 +175,12 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def _fields(step: Step) -> dict[str, Any]:
-    return {"partition": step.partition, "step": step.step, "reasons": step.reasons}
+    return {
+        "partition": step.partition,
+        "step": step.step,
+        "parameters": dict(step.parameters),
+        "reasons": step.reasons,
+    }
 
 
 def _causes(causes: Mapping[Partition, str]) -> list[dict[str, str]]:

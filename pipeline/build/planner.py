@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.build.action import Action, action_label
 from pipeline.build.finder import Finder, Work
 from pipeline.build.outcome import Outcome, Seen, State
-from pipeline.build.reason import Reason
+from pipeline.build.reason import Reason, WouldFail
 from pipeline.build.session import Session
 from pipeline.build.step import FOLD
 from pipeline.build.task import Stage
@@ -30,6 +30,8 @@ class Step:
     partition: str
     step: str
     reasons: list[str]
+    parameters: Mapping[str, str]
+    """What tells it from another action of the same name."""
 
     @property
     def label(self) -> str:
@@ -63,7 +65,7 @@ class Planner(Finder):
         """As the engine; what waits for something that is to be built may be built too."""
         outcome = super().decide(step, label, seen)
         if outcome is not None and outcome.state is State.UNKNOWN:
-            self.unknown[self._place(step, label)] = Step(self.task, label, step, [outcome.cause])
+            self.unknown[self._place(step, label)] = self._step(step, label, outcome.cause)
             self._look_for_inputs(seen.values(), self._known.perhaps)
         return outcome
 
@@ -73,8 +75,7 @@ class Planner(Finder):
         for action in (work.action for work in works):
             found = self.find(action)
             if found is None:
-                step = Step(self.task, action.partition, action.step, self.why(action))
-                self.steps[(action.key,)] = step
+                self.steps[(action.key,)] = _step_of(action, self.why(action))
                 self._look_for_inputs(action.inputs.values(), self._known.needed)
                 found = Outcome(State.UNKNOWN, cause=f"unknown until {action.label} is built")
             else:
@@ -85,20 +86,29 @@ class Planner(Finder):
     def perform(
         self, step: str, label: str, outcome: Outcome, due: Callable[[], str], effect: Callable[[], None]
     ) -> Outcome:
-        """Note the effect that is still to come."""
-        if reason := due():
-            self.steps[self._place(step, label)] = Step(self.task, label, step, [reason])
+        """Note the effect that is still to come; one that can't be had is a failure, as in the run."""
+        reason = due()
+        if isinstance(reason, WouldFail):
+            return outcome._replace(state=State.FAILED, cause=str(reason))
+        if reason:
+            self.steps[self._place(step, label)] = self._step(step, label, reason)
         return outcome
 
+    def _step(self, step: str, label: str, reason: str) -> Step:
+        return Step(self.task, label, step, [reason], self._settings(step, label))
+
     def _place(self, step: str, label: str) -> Place:
-        """Where an action stands whose key depends on what is yet to be built: by all that is set for it.
+        """Where an action stands whose key depends on what is yet to be built: by all that is set for it."""
+        return step, label, *sorted(self._settings(step, label).items())
+
+    def _settings(self, step: str, label: str) -> Mapping[str, str]:
+        """What is set for an action.
 
         A month or a year of a merged interval is that of the interval: another one may have fewer days in it.
         What is folded is that of the interval, too: another one may have begun elsewhere.
         """
         is_of_interval = step in ("merge", FOLD)
-        settings = self._stage.settings() if is_of_interval else self._stage.parameters(label)
-        return step, label, *sorted(settings.items())
+        return self._stage.settings() if is_of_interval else self._stage.parameters(label)
 
     def _look_for_inputs(self, inputs: Iterable[Seen], lost: dict[Digest, Step]) -> None:
         """Note which of these values are lost, and what they would be made from again."""
@@ -110,5 +120,9 @@ class Planner(Finder):
                 self._known.whole.add(key)
                 continue
             action = self._known.actions[key]
-            lost[key] = Step(action.task, action.partition, action.step, [f"{Reason.BLOB}: {out.blob}"])
+            lost[key] = _step_of(action, [f"{Reason.BLOB}: {out.blob}"])
             self._look_for_inputs(action.inputs.values(), lost)
+
+
+def _step_of(action: Action, reasons: list[str]) -> Step:
+    return Step(action.task, action.partition, action.step, reasons, action.parameters)

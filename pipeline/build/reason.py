@@ -6,7 +6,7 @@ The engine asks before it builds and records the answer; `plan` and `why` show t
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pipeline.code.fingerprint import difference
@@ -23,9 +23,14 @@ class Reason(enum.StrEnum):
     PARAMETER = "parameter changed"
     INPUT = "input changed"
     FILE = "file changed"
+    ORIGIN = "origin changed"
     BLOB = "blob missing"
     FAILED = "failed before"
     EARLIER = "what was built before can't be read"
+
+
+class WouldFail(str):
+    """Why an effect is due of which it is known before that it can't be had, in the words of its failure."""
 
 
 def compare(
@@ -38,7 +43,7 @@ def compare(
         *_code(old["code"], new["code"], parts_of),
         *_parameters(old["parameters"], new["parameters"]),
         *_inputs(old["inputs"], new["inputs"]),
-        *_file(old["file"], new["file"]),
+        *_file(old["file"], new["file"], {entry["task"] for entry in new["inputs"].values()}),
     ] or [f"{Reason.NEVER_BUILT}: the form of keys changed"]
 
 
@@ -56,10 +61,12 @@ def _parameters(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _file(old: str | None, new: str | None) -> list[str]:
+def _file(old: str | None, new: str | None, inputs: Collection[str]) -> list[str]:
+    """A file of the task's own; of what reads others, that which these were made from."""
     if old == new:
         return []
-    return [f"{Reason.FILE}: from {_short(old)} to {_short(new)}"]
+    what = f"{Reason.ORIGIN}: what is behind {', '.join(sorted(inputs))}," if inputs else f"{Reason.FILE}:"
+    return [f"{what} from {_short(old)} to {_short(new)}"]
 
 
 def _inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -12,19 +12,30 @@ from luigi.parameter import MissingParameterException, ParameterException
 from luigi.task_register import TaskClassException
 
 from pipeline.build import messages
+from pipeline.build.messages import WrongUse
 from pipeline.build.request import require_sound
 from pipeline.build.task import Stage
 from pipeline.errors import ConfigurationError, TaskError
 from pipeline.store.storage import Storage
 
+_COMMON = ("--json", "--module")
+"""What every command takes, and does not see."""
+
 
 def parse_task(words: Sequence[str], command: str) -> Stage:
     """The task that `TrainModel --dates 2013-05` names."""
+    example = f"name a task, as in: headrace {command} TrainModel --dates 2013-05"
     if not words:
-        raise ConfigurationError(f"name a task, as in: headrace {command} TrainModel --dates 2013-05")
+        raise WrongUse(example)
     try:
         with CmdlineParser.global_instance(list(words)) as parser:
             task = parser.get_task_obj()
+    except SystemExit as error:
+        if not isinstance(error.code, str):
+            raise  # Luigi's own help
+        raise messages.wrong_use(
+            f"unrecognized arguments: {' '.join(words)}", _COMMON, f"a task; {example}"
+        ) from None
     except TaskClassException as error:
         raise ConfigurationError(
             f"{messages.no_task(error)} (of another module: say --module, or set [headrace] module)"
@@ -43,9 +54,14 @@ def parse_task(words: Sequence[str], command: str) -> Stage:
 class Parser(argparse.ArgumentParser):
     """A command's own words; wrong ones are an error like any other."""
 
+    def __init__(self, command: str) -> None:
+        super().__init__(prog=f"headrace {command}", add_help=False, allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong."""
-        raise ConfigurationError(f"{message}; {self.format_usage().strip()}")
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        raise messages.wrong_use(message, [*flags, *_COMMON], usage)
 
 
 def options(
@@ -56,12 +72,20 @@ def options(
     optional: Sequence[str] = (),
 ) -> dict[str, str]:
     """A command's words in their order, and what its `--options` say; what was not given is absent."""
-    parser = Parser(prog=f"headrace {command}", add_help=False, allow_abbrev=False)
+    parser = Parser(command)
     for name in named:
-        parser.add_argument(name)
+        parser.add_argument(name, metavar=name.upper())
     for name in (*needed, *optional):
         parser.add_argument(f"--{name}", required=name in needed)
     return {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
+
+
+def one_word(command: str, words: Sequence[str], meaning: str) -> str | None:
+    """The only word that a command takes, if it was given."""
+    parser = Parser(command)
+    parser.add_argument("word", nargs="?", metavar=meaning)
+    found: str | None = parser.parse_args(list(words)).word
+    return found
 
 
 def runs_named(storage: Storage, text: str = "") -> list[str]:

@@ -26,7 +26,7 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
 
 
 def _bundle(words: Sequence[str]) -> Bundle:
-    if len(words) == 1 and not words[0][:1].isupper():
+    if len(words) == 1 and not (words[0][:1].isupper() or words[0].startswith("-")):
         aliases = configured.aliases()
         newest = aliases.current(words[0]) if words[0] in aliases.aliases() else None
         digest = newest.bundle if newest else aliases.find(words[0])

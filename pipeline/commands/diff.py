@@ -6,7 +6,6 @@ It ends with 0 whether or not they differ, as `plan` does: a difference is an an
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,11 +14,12 @@ from typing import Any
 from pipeline.build import comparison, sides
 from pipeline.build import session as sessions
 from pipeline.build.comparison import Tables
+from pipeline.build.messages import WrongUse
 from pipeline.build.session import Session
 from pipeline.build.sides import Side
 from pipeline.build.task import Stage
 from pipeline.commands import differing
-from pipeline.commands.asking import parse_task, runs_named
+from pipeline.commands.asking import Parser, parse_task, runs_named
 from pipeline.errors import ConfigurationError
 from pipeline.store.record import Record
 from pipeline.values.codec import MODEL
@@ -31,12 +31,12 @@ _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Compare one task's values with others."""
-    parser = argparse.ArgumentParser(prog="headrace diff", add_help=False, allow_abbrev=False)
+    parser = Parser("diff")
     parser.add_argument("--against")
     parser.add_argument("--with", dest="dates")
     options, rest = parser.parse_known_args(list(words))
     if options.against and options.dates:
-        raise ConfigurationError(
+        raise WrongUse(
             "--against names another version of the same days, --with other days of this version: give one"
         )
     task = parse_task(rest, "diff")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from pipeline.build import session as sessions
 from pipeline.commands import checkup
 from pipeline.commands.asking import counted, options
-from pipeline.errors import MachineUnfit
+from pipeline.errors import HeadraceError, MachineUnfit
 from pipeline.release import configured
 from pipeline.store.local import LocalStorage
 from pipeline.store.probe import probe
+from pipeline.store.storage import Storage
 from pipeline.values.check import Outcome
 from pipeline.values.digest import canonical_json
 
+_T = TypeVar("_T")
 _WORDS = {"pass": "ok", "warn": "warn", "fail": "fail"}
 
 
@@ -38,10 +41,29 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
 
 
 def _all() -> Iterator[tuple[str, list[Outcome]]]:
-    session, online = sessions.current(), configured.online()
-    yield "this machine", [*checkup.versions(), *checkup.environments(session), *checkup.clock(session)]
-    for name, storage in (("offline store", session.storage), ("online store", online)):
-        found = probe(storage.root) if isinstance(storage, LocalStorage) else checkup.server(storage)
-        yield f"{name} {storage}", list(found)
+    session, offline = _opened("store", sessions.current)
+    online, trouble = _opened("online", configured.online)
+    asked = [*checkup.environments(session), *checkup.clock(session)] if session else []
+    yield "this machine", [*checkup.versions(), *asked]
+    for name, storage, failed in (
+        ("offline", session and session.storage, offline),
+        ("online", online, trouble),
+    ):
+        yield (
+            f"{name} store{f' {storage}' if storage else ''}",
+            [*failed, *(_fit(storage) if storage else [])],
+        )
     yield "keys", list(checkup.keys())
     yield "configuration", list(checkup.configuration())
+
+
+def _opened(name: str, take: Callable[[], _T]) -> tuple[_T | None, list[Outcome]]:
+    """What the configuration names, or what is wrong with it: the other checks are made all the same."""
+    try:
+        return take(), []
+    except HeadraceError as error:
+        return None, [Outcome(name, "fail", None, "", str(error))]
+
+
+def _fit(storage: Storage) -> Iterable[Outcome]:
+    return probe(storage.root) if isinstance(storage, LocalStorage) else checkup.server(storage)

@@ -14,14 +14,38 @@ from pipeline.commands.inspecting import Inspected, inspect
 from pipeline.commands.remedy import Remedy, commands
 from pipeline.errors import ConfigurationError, StoreDamaged
 from pipeline.release import configured
-from pipeline.store.inspection import Finding
+from pipeline.release.inspection import (
+    DAMAGED_GENERATION,
+    DAMAGED_SIGNATURE,
+    DAMAGED_VERDICT,
+    LOST_BUNDLE,
+    LOST_GENERATION,
+    LOST_VERDICT,
+)
+from pipeline.store.inspection import (
+    DAMAGED_BLOB,
+    DAMAGED_RECORD,
+    LOST_BLOB,
+    LOST_RECORD,
+    MODE,
+    NOTES,
+    STRAY,
+    Finding,
+)
 from pipeline.store.remote import open_storage
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
 
+_GRAVITY = (
+    LOST_GENERATION, DAMAGED_GENERATION, LOST_BUNDLE, DAMAGED_SIGNATURE, LOST_VERDICT, DAMAGED_VERDICT,
+    LOST_BLOB, DAMAGED_BLOB, LOST_RECORD, DAMAGED_RECORD, STRAY, MODE, *NOTES,
+)  # fmt: skip
+"""The kinds in the order in which they are told: first what may be lost for good, then what is built again,
+then what was only put or set wrongly."""
 _SHOWN = 10
-"""So many findings of a store are told; `--json` lists all."""
+"""So many commands are told; `--json` lists all, and all findings."""
 _FEW = 4
+"""So many findings of a kind are told, and so much of what they reach."""
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
@@ -42,8 +66,8 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="headrace fsck", add_help=False, allow_abbrev=False)
-    parser.add_argument("store", nargs="?")
+    parser = Parser("fsck")
+    parser.add_argument("store", nargs="?", metavar="STORE")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--full", action="store_true")
     how.add_argument("--sample")
@@ -90,11 +114,14 @@ def _text(found: Inspected, how: str, stamp: str) -> Iterator[str]:
         f"{survey.storage}: {how}: {counted(len(survey.records), 'record')}, "
         f"{counted(survey.blobs, 'blob')} of {survey.size_bytes} bytes, {survey.blobs_read} of them read"
     )
-    told = sorted(zip(found.findings, found.remedies, strict=True), key=lambda each: not each[0].is_damage)
-    for finding, remedy in told[:_SHOWN]:
-        yield from _finding(finding, remedy)
-    if len(told) > _SHOWN:
-        yield f"  and {len(told) - _SHOWN} more (--json lists all)"
+    kinds: dict[str, list[tuple[Finding, Remedy]]] = {kind: [] for kind in _GRAVITY}
+    for finding, remedy in zip(found.findings, found.remedies, strict=True):
+        kinds[finding.kind].append((finding, remedy))
+    for kind, told in kinds.items():
+        for finding, remedy in told[:_FEW]:
+            yield from _finding(finding, remedy)
+        if len(told) > _FEW:
+            yield f"  {kind:<17} and {len(told) - _FEW} more (--json lists all)"
     if stamp and any(found.mended):
         yield f"  moved or mended {sum(found.mended)}; what was moved lies in {survey.storage}/trash/{stamp}"
     yield from _to_run(found, is_healed=bool(stamp))

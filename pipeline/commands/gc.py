@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.build import session as sessions
 from pipeline.build.options import required, setting
-from pipeline.commands.asking import counted, options
+from pipeline.commands.asking import Parser, counted
 from pipeline.release import configured
 from pipeline.release.garbage import Rules, collections
 from pipeline.store.collection import Collection, Done, Patience, Plan
@@ -18,15 +18,12 @@ from pipeline.values.digest import canonical_json
 
 DAYS, MODELS, GRACE_DAYS, TRASH_DAYS = "keep_days", "keep_models", "grace_days", "trash_days"
 _RULES = (DAYS, MODELS, GRACE_DAYS, TRASH_DAYS)
-_EXECUTE = "--execute"
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Plan a collection of both stores, or carry it out."""
-    given = options(
-        "gc", [w for w in words if w != _EXECUTE], (), (), tuple(n.replace("_", "-") for n in _RULES)
-    )
-    terms = {name: _count(name, given.get(name)) for name in _RULES}
+    given = vars(_parser().parse_args(list(words)))
+    terms = {name: _count(name, given[name]) for name in _RULES}
     rules = Rules(terms[DAYS], terms[MODELS])
     patience = Patience(timedelta(days=terms[GRACE_DAYS]), timedelta(days=terms[TRASH_DAYS]))
     session, online = sessions.current(), configured.online()
@@ -38,16 +35,24 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         summary = _Summary.of(storage, plan)
         if json:
             fields = {"store": str(storage), "plan": summary.fields()}
-            done = _done_fields(collection.execute()) if _EXECUTE in words else None
+            done = _done_fields(collection.execute()) if given["execute"] else None
             told.append({**fields, "done": done})
             continue
         yield from _told(storage, plan, summary, terms)
-        if _EXECUTE in words:
+        if given["execute"]:
             yield from _did(collection)
     if json:
         yield canonical_json(told).decode().rstrip()
-    elif _EXECUTE not in words:
-        yield f"nothing was done: `headrace gc {_EXECUTE}` does it"
+    elif not given["execute"]:
+        yield "nothing was done: `headrace gc --execute` does it"
+
+
+def _parser() -> Parser:
+    parser = Parser("gc")
+    parser.add_argument("--execute", action="store_true")
+    for name in _RULES:
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="N")
+    return parser
 
 
 def _count(name: str, given: str | None) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.commands.asking import counted
+from pipeline.commands.asking import counted, one_word
 from pipeline.errors import ConfigurationError, HeadraceError
 from pipeline.release import configured
 from pipeline.release.aliases import Aliases, Generation
@@ -17,26 +17,25 @@ _NONE = "nothing was promoted yet: a release that passes the gate is, or `headra
 
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
-    """List an alias's generations, newest first; without one, every alias and what serves there.
+    """List an alias's generations, newest first; without one, every alias, what serves there, and why.
 
     Also what waits under it for a person to decide.
     """
-    if len(words) > 1:
-        raise ConfigurationError(f"found {' '.join(words)}, expected one alias: headrace history [ALIAS]")
+    asked = one_word("history", words, "ALIAS")
     aliases = configured.aliases()
     waits, trouble = _waits(aliases)
-    names = list(words) or sorted({*aliases.aliases(), *(each.alias for each in waits)})
+    names = [asked] if asked else sorted({*aliases.aliases(), *(each.alias for each in waits)})
     waiting = {name: [each for each in waits if each.alias == name] for name in names}
     found = {name: aliases.history(name) for name in names}
-    if words and not (found[words[0]] or waiting[words[0]]):
+    if asked and not (found[asked] or waiting[asked]):
         there = ", ".join(aliases.aliases())
         known = f"the aliases there: {there}" if there else _NONE
-        raise ConfigurationError(f"{words[0]!r} has no generation in {aliases.storage}; {known}")
+        raise ConfigurationError(f"{asked!r} has no generation in {aliases.storage}; {known}")
     if json:
         yield canonical_json({name: _fields(found[name], waiting[name]) for name in names}).decode().rstrip()
         return
     for name, history in found.items():
-        shown = list(reversed(history)) if words else history[-1:]
+        shown = list(reversed(history)) if asked else _serving(history)
         yield f"{name}: {counted(len(history), 'generation')} in {aliases.storage}"
         for each in waiting[name]:
             yield from _waiting(each)
@@ -45,6 +44,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
     if not found:
         yield _NONE
     yield from trouble
+
+
+def _serving(history: Sequence[Generation]) -> list[Generation]:
+    """What serves now; of what was only renewed, also the generation by which somebody let it serve."""
+    decided = [each for each in history if each.step != "renew"]
+    return [each for each in reversed(history) if each in (history[-1], *decided[-1:])]
 
 
 def _waits(aliases: Aliases) -> tuple[list[Pending], list[str]]:
@@ -57,7 +62,7 @@ def _waits(aliases: Aliases) -> tuple[list[Pending], list[str]]:
 
 def _fields(history: Sequence[Generation], waiting: Sequence[Pending]) -> dict[str, Any]:
     return {
-        "generations": [each.fields() for each in history],
+        "generations": [each.fields() for each in reversed(history)],
         "waiting": [each.fields() for each in waiting],
     }
 

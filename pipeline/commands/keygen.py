@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.commands.asking import options
 from pipeline.errors import ConfigurationError
 from pipeline.release.signing import Signer, generate
 from pipeline.values.digest import canonical_json
@@ -12,11 +13,9 @@ from pipeline.values.digest import canonical_json
 
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """Make a pair of keys; nothing that exists is overwritten."""
-    if len(words) != 1 or words[0].startswith("-") or not Path(words[0]).name:
-        raise ConfigurationError(
-            f"found {' '.join(words) or 'nothing'}, expected a file: headrace keygen FILE"
-        )
-    path = Path(words[0])
+    path = Path(options("keygen", words, ("file",), ())["file"])
+    if not path.name:
+        raise ConfigurationError(f"found {path}, expected the name of a file: headrace keygen FILE")
     public = generate(path)
     key = Signer.load(path).key
     if json:

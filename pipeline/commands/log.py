@@ -9,7 +9,8 @@ from pipeline.build import coverage, ledger, status
 from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.outcome import WORDS, State
-from pipeline.commands.asking import counted, indented, runs_named
+from pipeline.clock import system_clock
+from pipeline.commands.asking import counted, indented, one_word, runs_named
 from pipeline.errors import ConfigurationError
 from pipeline.store.storage import Storage
 from pipeline.values.digest import canonical_json
@@ -20,16 +21,14 @@ _SHOWN = 20
 def main(words: Sequence[str], json: bool) -> Iterator[str]:
     """List runs, newest first, or show one."""
     storage = sessions.current().storage
-    if len(words) > 1 or (words and words[0].startswith("-")):
-        raise ConfigurationError(f"found {' '.join(words)}, expected one run: headrace log [RUN]")
-    if words:
-        yield from _one(storage, _pick(storage, words[0]), json)
+    if named := one_word("log", words, "RUN"):
+        yield from _one(storage, _pick(storage, named), json)
         return
     runs = runs_named(storage)
     if json:
-        yield canonical_json([ledger.read(storage, run) for run in runs]).decode().rstrip()
+        yield canonical_json([_read(storage, run) for run in runs]).decode().rstrip()
         return
-    for summary in (ledger.read(storage, run) for run in runs[:_SHOWN]):
+    for summary in (_read(storage, run) for run in runs[:_SHOWN]):
         told = f"{status.label(summary):<13} {summary['seconds']:>7.1f} s"
         done = [
             _counts(summary["counts"]),
@@ -41,6 +40,12 @@ def main(words: Sequence[str], json: bool) -> Iterator[str]:
         yield from _error(summary)
     newest = f", the newest {_SHOWN} of them here" if len(runs) > _SHOWN else ""
     yield f"{counted(len(runs), 'run')} in {storage}{newest}" if runs else f"no run yet in {storage}"
+
+
+def _read(storage: Storage, run: str) -> dict[str, Any]:
+    return status.by_now(
+        ledger.read(storage, run), system_clock()
+    )  # whether a process lives is no past matter
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -62,7 +67,7 @@ def _pick(storage: Storage, text: str) -> str:
 
 
 def _one(storage: Storage, run: str, json: bool) -> Iterator[str]:
-    summary, stages = ledger.read(storage, run), ledger.stages(storage, run)
+    summary, stages = _read(storage, run), ledger.stages(storage, run)
     if json:
         yield canonical_json({**summary, "stages": stages}).decode().rstrip()
         return

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from luigi.task_register import Register
+
+from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.command_line import rebuilding
 from pipeline.build.engine import OUTPUTS
@@ -27,6 +30,7 @@ from pipeline.store.lineage import Lineage
 from pipeline.store.record import RECORD_PLACE, Record
 from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest
+from pipeline.values.partition import WHOLE, moment_of, slot
 
 _FROM_COPY = "beyond healing: restore the file from a copy of the store"
 _SERVES = f"{_FROM_COPY}; without one, move it away if it is the newest, and `headrace promote` again"
@@ -39,6 +43,7 @@ _TEXTS = {
     TEMPORARY: "fsck --heal moves it to the trash",
 }
 _OLDER = "where code and inputs are those of then: another version was built later"
+_OTHER_CODE = "in a checkout of the code {code}, which made it: that of this one makes another value"
 _OLDER_BUNDLE = "where that makes this bundle still; else restore the file from a copy of the store"
 _UNREAD = "its task, when something needs it: no value that was made from it is there"
 
@@ -110,8 +115,13 @@ class Remedies:
         reaches = list(self._reached(valued))
         if finding.records and not valued:
             return Remedy(_labels(finding.records), [], _told_of(finding))
-        makers = [maker for record in valued for maker in self._makers_of(record)]
-        condition = "" if any(map(self._is_newest, valued)) else _OLDER
+        ours = [record for record in valued if is_of_this_code(record)]
+        makers = [maker for record in ours or valued for maker in self._makers_of(record)]
+        if makers and not ours:
+            code = Digest(valued[0].recipe["code"]).short
+            heals = f"{'; '.join(commands(makers))}, {_OTHER_CODE.format(code=code)}"
+            return Remedy(_labels(valued), reaches, heals)
+        condition = "" if any(map(self._is_newest, ours)) else _OLDER
         return Remedy(
             _labels(valued), reaches, "" if makers else _UNREAD, makers, condition if makers else ""
         )
@@ -139,7 +149,8 @@ class Remedies:
         aliases = [name for bundle in finding.bundles for name in self._serving.get(bundle, ())]
         damages = [f"bundle {bundle.short}" for bundle in finding.bundles] + _labels(released)
         makers = [maker for record in released for maker in self._makers_of(record)]
-        condition = "" if any(map(self._is_newest, released)) else _OLDER_BUNDLE
+        is_made_here = any(self._is_newest(record) and is_of_this_code(record) for record in released)
+        condition = "" if is_made_here else _OLDER_BUNDLE
         if not makers:
             return Remedy(damages, aliases, _FROM_COPY)
         if finding.kind in (DAMAGED_VERDICT, LOST_VERDICT):
@@ -180,6 +191,19 @@ def commands(makers: Iterable[Maker]) -> list[str]:
         parameters[place] = given
         labels.setdefault(place, []).append(label)
     return [rebuilding(task, parameters[task, text], found) for (task, text), found in labels.items()]
+
+
+def is_of_this_code(record: Record) -> bool:
+    """Whether the code of this checkout made a record's value; so it is taken where that can't be told."""
+    recipe = record.recipe
+    texts = dict(recipe["parameters"])
+    if recipe["partition"] != WHOLE:
+        texts["dates"] = str(slot(moment_of(recipe["partition"])))
+    try:
+        task = Register.get_task_cls(recipe["task"]).from_str_params(texts)
+        return bool(task.code(sessions.current()) == recipe["code"])
+    except Exception:  # of a task that is none here, or another by now: what its `requires` raises is its own
+        return True
 
 
 def _depths(records: Iterable[Record]) -> dict[str, int]:

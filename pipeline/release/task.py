@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.build import session as sessions
 from pipeline.build.outcome import Outcome, State
 from pipeline.build.patterns import Task
+from pipeline.build.reason import WouldFail
 from pipeline.build.session import Session
 from pipeline.build.tree import Tree
 from pipeline.errors import (
@@ -165,7 +166,7 @@ class Release(Task):
         if verdict and verdict.get("terms") != glance.terms(self.checks):
             return "judged by other bounds before"
         if verdict.get("status") == "refused":
-            return "the gate refused it before"
+            return self._refused(bundle)
         if self._lost(online, bundle):
             return "a part of it, or of what serves, is lost online"
         if verdict and (verdict["status"] != "passed" or not configured.is_automatic()):
@@ -176,6 +177,20 @@ class Release(Task):
             return "not promoted yet" if self._is_due(configured.registry(), bundle) else ""
         except HeadraceError as error:
             return str(error)  # the run says it again, as its failure
+
+    def _refused(self, bundle: Digest) -> str:
+        """Why a bundle that was refused is due again: in vain, where a trial would find the same."""
+        from pipeline.release import gate
+
+        try:
+            found = configured.aliases().verdict(bundle)
+        except HeadraceError as error:
+            return str(error)  # the run says it again, as its failure
+        if found is None or not gate.is_final(found[1], self.checks):
+            return "the gate refused it before"
+        return WouldFail(
+            f"GateRefused: the gate refused the bundle {bundle.short}: {gate.refusals(found[1])}"
+        )
 
     def _is_due(self, registry: Registry, bundle: Digest) -> bool:
         """Whether a bundle that passed is still to be promoted: nothing else has been since it was judged."""
