@@ -17,6 +17,12 @@ class ConfigurationError(HeadraceError):
     exit_code = 40
 
 
+class WrongUse(ConfigurationError):
+    """Words that a command has no use for, or lacks; the code is that of argparse."""
+
+    exit_code = 2
+
+
 class TaskError(HeadraceError):
     """A task is declared in a way that the framework can't run."""
 

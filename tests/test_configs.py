@@ -22,7 +22,7 @@ def test_the_exit_codes_are_the_documented_ones() -> None:
     documented = set(re.findall(r"^\| (\d+) \|", OPERATE, re.MULTILINE))
     named = {str(kind.exit_code) for kind in vars(errors).values() if hasattr(kind, "exit_code")}
     # Those of commands that look: no run ends with them.
-    looking = {errors.TrapsFound, errors.StoreDamaged, errors.MachineUnfit}
+    looking = {errors.TrapsFound, errors.StoreDamaged, errors.MachineUnfit, errors.WrongUse}
     named -= {str(kind.exit_code) for kind in looking}
     luigis = set(LUIGI_DEFAULTS["retcode"].values())
     shells = {

@@ -25,7 +25,13 @@ from luigi.task_register import Register, TaskClassException
 
 from pipeline.build import interruption
 from pipeline.build.secret import hidden
-from pipeline.errors import ConfigurationError, HeadraceError, PartitionsFailed, SchedulerUnreachable
+from pipeline.errors import (
+    ConfigurationError,
+    HeadraceError,
+    PartitionsFailed,
+    SchedulerUnreachable,
+    WrongUse,
+)
 from pipeline.values.printable import printable
 
 MISSING = "MissingPartition"
@@ -52,12 +58,6 @@ _UNRECOGNIZED = "unrecognized arguments: "
 """How argparse begins to speak of words that nothing takes."""
 
 _ended_by: BaseException | None = None
-
-
-class WrongUse(ConfigurationError):
-    """Words that a command has no use for, or lacks; the exit code is that of argparse."""
-
-    exit_code = 2
 
 
 def install() -> None:

@@ -12,10 +12,9 @@ from luigi.parameter import MissingParameterException, ParameterException
 from luigi.task_register import TaskClassException
 
 from pipeline.build import messages
-from pipeline.build.messages import WrongUse
 from pipeline.build.request import require_sound
 from pipeline.build.task import Stage
-from pipeline.errors import ConfigurationError, TaskError
+from pipeline.errors import ConfigurationError, TaskError, WrongUse
 from pipeline.store.storage import Storage
 
 _COMMON = ("--json", "--module")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 
 from pipeline.build import configuration as settings
-from pipeline.build import ledger
+from pipeline.build import ledger, options
 from pipeline.build.session import Session
 from pipeline.errors import ConfigurationError, HeadraceError, StoreError
 from pipeline.release import configured
@@ -199,8 +199,5 @@ def configuration() -> Iterator[Outcome]:
         yield _told("landing", "pass", str(landing))
     else:
         yield _told("landing", "warn", f"{landing} can't be read, or is not there: set [headrace] landing")
-    for check in (configured.is_automatic, configured.makes_release_key):
-        try:
-            check()
-        except ConfigurationError as error:
-            yield _told("[headrace]", "fail", str(error))
+    for wrong in options.wrongs():
+        yield _told("options", "fail", str(wrong))

@@ -14,13 +14,12 @@ from typing import Any
 from pipeline.build import comparison, sides
 from pipeline.build import session as sessions
 from pipeline.build.comparison import Tables
-from pipeline.build.messages import WrongUse
 from pipeline.build.session import Session
 from pipeline.build.sides import Side
 from pipeline.build.task import Stage
 from pipeline.commands import differing
 from pipeline.commands.asking import Parser, parse_task, runs_named
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, WrongUse
 from pipeline.store.record import Record
 from pipeline.values.codec import MODEL
 from pipeline.values.digest import Digest, canonical_json
