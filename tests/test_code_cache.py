@@ -50,6 +50,18 @@ def test_what_was_identified_is_remembered_through_json(shop: Project) -> None:
         assert CodeCache(other).lookup([DAILY]) is None
 
 
+def test_what_was_found_out_of_a_checkout_that_is_gone_is_forgotten(shop: Project) -> None:
+    state = remembered([DAILY])
+    entries = state["entries"]
+    assert isinstance(entries, dict)
+    [(key, entry)] = entries.items()
+    gone = {**entry, "files": {str(shop.root / "gone" / "tasks.py"): [1, 2, 3]}}
+
+    kept = CodeCache({**state, "entries": {key: entry, "elsewhere": gone}}).state()["entries"]
+
+    assert kept == entries
+
+
 @pytest.mark.parametrize("path", ["shop/__init__.py", "shop/tasks.py", "shop/maths.py"])
 def test_an_edited_file_is_read_again(shop: Project, path: str) -> None:
     state = remembered([DAILY])

@@ -132,8 +132,16 @@ class CodeCache:
         """Whether something was found out that the state did not hold."""
 
     def state(self) -> dict[str, Any]:
-        """All entries, as values that JSON can hold."""
-        return {"format": _FORMAT, "entries": self._entries}
+        """All entries, as values that JSON can hold, but for those of checkouts that are gone.
+
+        Every run reads all of it, and whoever tests on a store in folders of a day would leave one more each.
+        """
+        entries = {
+            key: entry
+            for key, entry in self._entries.items()
+            if all(self._signature(path) is not None for path in entry["files"])
+        }
+        return {"format": _FORMAT, "entries": entries}
 
     def identify(self, roots: Sequence[Root]) -> Code:
         """The code that `roots` reach: remembered, or found out and remembered."""
