@@ -53,6 +53,10 @@ def findings(said: str) -> list[dict[str, Any]]:
     return found
 
 
+SOUND = re.compile(r"\n  sound(?:: nothing was ever kept there)?\n")
+"""How a store is told to be sound, the online one being empty where nothing was released."""
+
+
 @pytest.fixture
 def told(shop: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
     """What fsck prints of a damaged store, and its last words."""
@@ -79,7 +83,7 @@ def test_a_store_as_runs_leave_it_is_sound(shop: World, ask: Ask) -> None:
 
     records = sum(1 for _ in shop.storage.list("records"))
     assert f"full: {records} records" in said
-    assert said.count("\n  sound\n") == 2
+    assert len(SOUND.findall(said)) == 2
     assert "note" not in said
 
 
@@ -289,7 +293,7 @@ def test_files_of_nobodys_are_found_and_moved(shop: World, ask: Ask, told: Any, 
 def test_the_temporary_of_a_running_process_is_left_alone(shop: World, ask: Ask) -> None:
     (root(shop) / "tmp" / "0123").write_bytes(b"half")
 
-    assert ask("fsck", "--heal").count("\n  sound\n") == 2
+    assert len(SOUND.findall(ask("fsck", "--heal"))) == 2
     assert (root(shop) / "tmp" / "0123").exists()
 
 
@@ -318,7 +322,7 @@ def test_what_is_healed_is_moved_and_built_again_by_what_is_named(shop: World, t
         shop.run(f"shop.tasks.{task}", dates=dates)
 
     assert len(list((root(shop) / "trash").glob("*/*/blobs/sha256/*/*"))) == 2
-    assert ask("fsck", "--full").count("\n  sound\n") == 2
+    assert len(SOUND.findall(ask("fsck", "--full"))) == 2
     assert before == {record.key: record.outputs for record in Repository(shop.storage).records("Features")}
 
 
@@ -413,7 +417,7 @@ def test_a_ledger_that_names_no_record_is_as_good_as_none(shop: World, ask: Ask,
             told = [{**build, **wrong} for build in parse_json(shop.storage.read(name))["builds"]]
             shop.storage.replace(name, canonical_json({"builds": told}))
 
-    assert ask("fsck").count("\n  sound\n") == 2
+    assert len(SOUND.findall(ask("fsck"))) == 2
     assert "nothing was built yet" in ask("doctor")
 
 
@@ -429,7 +433,7 @@ def test_a_store_is_collected_once_fsck_moved_aside_what_stood_in_the_way(
 
     told("--heal")
 
-    assert ask("fsck").count("\n  sound\n") == 2
+    assert len(SOUND.findall(ask("fsck"))) == 2
     assert "there is nothing to collect" in ask("gc", "--trash-days", "0", "--execute")
     ask("gc", "--trash-days", "0", "--execute")
     assert [path for path in (root(shop) / "trash").rglob("*") if not path.is_dir()] == []

@@ -22,6 +22,7 @@ from pipeline.release.inspection import (
     LOST_GENERATION,
     LOST_VERDICT,
 )
+from pipeline.store.foreign import is_new
 from pipeline.store.inspection import (
     DAMAGED_BLOB,
     DAMAGED_RECORD,
@@ -127,7 +128,9 @@ def _text(found: Inspected, how: str, stamp: str) -> Iterator[str]:
     yield from _to_run(found, is_healed=bool(stamp))
     notes = len(found.findings) - len(found.damage)
     told_of = f"; {counted(notes, 'note')}" if notes else ""
-    yield f"  {found.counts() or 'sound'}{told_of}"
+    # An empty folder is sound, and may be where a disk is not mounted.
+    sound = "sound: nothing was ever kept there" if is_new(survey.storage) else "sound"
+    yield f"  {found.counts() or sound}{told_of}"
 
 
 def _finding(finding: Finding, remedy: Remedy) -> Iterator[str]:
