@@ -45,6 +45,15 @@ def test_the_shops_that_slumped_are_found(tmp_path: Path) -> None:
     ]
 
 
+def test_no_shop_slumped_on_the_first_day_before_which_there_is_nothing(tmp_path: Path) -> None:
+    project = Project.example("shop", tmp_path / "shop")
+
+    project.luigi("shop", "Slumps", "--dates", "2026-03-02")
+
+    program = "import pipeline, shop; print(*pipeline.load(shop.Slumps(dates='2026-03-02')).values())"
+    assert project.run("python", "-c", program) == "[]\n"
+
+
 def test_a_corrected_day_of_sales_reaches_its_week_alone(tmp_path: Path) -> None:
     project = Project.example("shop", tmp_path / "shop")
     project.luigi("shop", "Slumps")

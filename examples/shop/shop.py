@@ -41,5 +41,5 @@ class Slumps(Map):
 
     def build(self, sales, week: Tally):
         today = Tally.of(sales, keys=["shop"], sums=["cents"])
-        usual = {shop: week.get((shop,))[1] / 7 for (shop,) in today.counts}
+        usual = {shop: week.get((shop,))[1] / 7 for (shop,) in today.counts.keys() & week.counts.keys()}
         return [shop for shop in sorted(usual) if today.get((shop,))[1] < self.share * usual[shop]]
