@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
@@ -28,6 +29,11 @@ from tests.world import Ask, World, asking
 # processes that share the tests: without this the same test would see other examples from run to run.
 assert callable(providers._get_local_constants)
 providers._get_local_constants = Constants
+
+
+# A busy machine takes its time: how long something may take is for benchmarks to say.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

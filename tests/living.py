@@ -43,8 +43,10 @@ def life_in(folder: Path) -> Iterator[Life]:
         patch.setattr(fingerprints, "machine_now_ns", in_an_hour)
         patch.setattr(CodeCache.__init__, "__defaults__", (None, in_an_hour))
         world = World(folder)
-        yield Life(world)
-        world.close()
+        try:
+            yield Life(world)
+        finally:
+            world.close()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.build import configuration
 from pipeline.errors import (
     BucketMissing,
     ConfigurationError,
@@ -184,7 +183,7 @@ def test_a_store_in_a_folder_is_below_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    storage = configuration.storage("store")
+    storage = open_storage(".headrace")
 
     assert isinstance(storage, LocalStorage)
     assert str(storage) == str(tmp_path / ".headrace")

@@ -23,7 +23,7 @@ from pipeline.build.inputs import Input
 from pipeline.build.outcome import Seen
 from pipeline.code.fingerprint import Code, CodeCache, root_name
 from pipeline.code.signature import of_status
-from pipeline.store import inspection, mending
+from pipeline.store import aside, inspection, mending
 from pipeline.values.digest import Digest, digest_value
 from tests.histories import Step
 from tests.living import COUNT, Histories, life_in
@@ -123,8 +123,8 @@ def remembers_by_the_label(patch: Patch) -> None:
 
 def heals_what_is_whole(patch: Patch) -> None:
     """Whatever is read counts as damaged."""
-    for module in (inspection, mending):
-        patch.setattr(module, "wrong", lambda *asked, is_read: "it is odd" if is_read else "")
+    patch.setattr(inspection, "wrong", lambda *asked, is_read: "it is odd" if is_read else "")
+    patch.setattr(aside, "is_sound", lambda *asked: False)
 
 
 def heals_nothing(patch: Patch) -> None:

@@ -65,7 +65,7 @@ def note_of(name: str, module: ModuleType) -> Note | None:
     if path is not None and (note is None or note.loader is not loader):
         note = _noted(path, loader)
         if note is not None:
-            if type(loader) is SourceFileLoader and name != "__main__" and _is_doubtful(note):
+            if type(loader) is SourceFileLoader and name == loader.name and _is_doubtful(note):
                 note.bytecode = loader.get_code(name)
             _late[name] = note
     return note
@@ -77,8 +77,8 @@ def watch() -> None:
         return
     sys.meta_path.insert(0, _Finder())
     for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if type(_loader_of(module)) is SourceFileLoader and path and _is_own(name, path):
+        path, loader = getattr(module, "__file__", None), _loader_of(module)
+        if type(loader) is SourceFileLoader and path and _is_own(loader.name, path):
             note_of(name, module)
 
 

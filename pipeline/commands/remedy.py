@@ -30,7 +30,7 @@ from pipeline.store.lineage import Lineage
 from pipeline.store.record import RECORD_PLACE, Record
 from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest
-from pipeline.values.partition import WHOLE, moment_of, slot
+from pipeline.values.partition import WHOLE
 
 _FROM_COPY = "beyond healing: restore the file from a copy of the store"
 _SERVES = f"{_FROM_COPY}; without one, move it away if it is the newest, and `headrace promote` again"
@@ -198,7 +198,7 @@ def is_of_this_code(record: Record) -> bool:
     recipe = record.recipe
     texts = dict(recipe["parameters"])
     if recipe["partition"] != WHOLE:
-        texts["dates"] = str(slot(moment_of(recipe["partition"])))
+        texts["dates"] = recipe["partition"]  # a day, an hour, or the month that a fold has closed
     try:
         task = Register.get_task_cls(recipe["task"]).from_str_params(texts)
         return bool(task.code(sessions.current()) == recipe["code"])
