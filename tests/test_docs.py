@@ -194,9 +194,27 @@ def figures_of_the_hand_over() -> list[str]:
     ]
 
 
+def figures_of_histories() -> list[str]:
+    soak = result("soak")
+    steps = soak["steps"]
+    disturbed = sum(steps[name] for name in ("run_into", "run_while", "run_beside_another"))
+    lost = sum(steps[name] for name in ("lose", "lose_all", "cut_short", "flip"))
+    heals = steps["heal"] + steps["heal_after"]
+    return [
+        f"On {day(soak)} ([counts]",
+        f"a law was broken | {soak['histories']:,}, {soak['bars'][0]['observed']} |",
+        f"each with its second run | {soak['nights']:,} |",
+        f"in the middle | {disturbed:,} |",
+        f"and caches | {lost:,} |",
+        f"collections of garbage | {steps['collect']:,} |",
+        f"that moved it | {heals:,}, {soak['heal, damage found']:,}, {soak['heal, damage moved']:,} |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "figures"),
     [
+        ("docs/reliability.md", figures_of_histories),
         ("README.md", figures_of_the_readme),
         ("docs/performance.md", figures_of_nights_and_first_runs),
         ("docs/release.md", figures_of_the_hand_over),
