@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.build import cache, coverage, metrics, reports, status
+from pipeline.build import cache, coverage, metrics, options, reports, status
 from pipeline.build.claim import this_process
 from pipeline.build.failure import cause
 from pipeline.build.interruption import Terminated
@@ -138,6 +138,7 @@ def begin(session: Session) -> None:
     """Say that a run has begun, and whose it is: this is what is known of it until it ends."""
     from pipeline.store.foreign import is_new  # a night without a change asks nothing
 
+    options.warn_of_misnamed()
     if is_new(session.storage):
         log.info("%s is a new store", session.storage)
     summary = _summary(session, {}, status.UNFINISHED)

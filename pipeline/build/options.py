@@ -6,14 +6,12 @@ is wrong is found before a run builds anything, whether or not that run would co
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from typing import NamedTuple
+from typing import Any
 
 from luigi.configuration import LuigiTomlParser, get_config
-from luigi.task_register import Register, TaskClassException
+from luigi.task_register import Register
 
 from pipeline.build.declared import Declared
 from pipeline.errors import ConfigurationError
@@ -25,12 +23,13 @@ _ALIKE = 0.8
 """A section whose name is so like a task's may be meant for it."""
 
 
-class Option(NamedTuple):
+class Option:
     """What counts where no configuration sets an option; and what it may be."""
 
-    default: str
-    expected: str = ""
-    fits: Callable[[str], bool] = lambda text: True
+    def __init__(self, default: str, expected: str = "", fits: Callable[[str], bool] = bool) -> None:
+        self.default = default
+        self.expected = expected
+        self.fits = fits
 
 
 def _one_of(*words: str) -> Option:
@@ -85,7 +84,7 @@ def required(name: str, text: str, what: str) -> str:
     """An option's text, wherever it was said, if it can be that; words may be written in capitals."""
     option = OPTIONS[name]
     for form in (text, text.lower()):
-        if option.fits(form):
+        if not option.expected or option.fits(form):
             return form
     raise ConfigurationError(f"{what} is {text!r}; {option.expected}")
 
@@ -98,6 +97,10 @@ def require_sound() -> None:
     """
     for wrong in wrongs():
         raise wrong
+
+
+def warn_of_misnamed() -> None:
+    """Say of each section that nobody is known to read which task it may be meant for."""
     for section, task in _misnamed():
         log.warning("[%s] is for no task that is loaded; did you mean [%s]?", section, task)
 
@@ -105,28 +108,37 @@ def require_sound() -> None:
 def wrongs() -> Iterator[ConfigurationError]:
     """All that is wrong."""
     yield from _unread(SECTION, OPTIONS)
-    for name in OPTIONS:
+    said = {name.replace("-", "_") for name in _set_in(SECTION)}
+    for name in filter(said.__contains__, OPTIONS):
         try:
             setting(name)
         except ConfigurationError as error:
             yield error
-    for section in _sections():
-        if known := _parameters(section):
-            yield from _unread(section, known)
+    for section, known in _parameters(_sections()).items():
+        yield from _unread(section, sorted(known))
 
 
-def _parameters(family: str) -> list[str]:
-    """What the task of this name takes; nothing where it is none of ours."""
-    if family in Register.task_names():
-        with suppress(TaskClassException):  # two classes of one name: Luigi says so where it is asked for
-            cls = Register.get_task_cls(family)
-            return [name for name, _ in cls.get_params()] if issubclass(cls, Declared) else []
-    return []
+def _parameters(sections: Collection[str]) -> dict[str, set[str]]:
+    """What our tasks take that sections are named after; of two classes of one name, what either does."""
+    found: dict[str, set[str]] = {}
+    for cls in _tasks(Declared):
+        if (family := cls.get_task_family()) in sections:
+            found.setdefault(family, set()).update(name for name, _ in cls.get_params())
+    return found
+
+
+def _tasks(base: type[Any]) -> Iterator[type[Any]]:
+    """The tasks that derive from a class, as far as they are loaded."""
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _tasks(cls)
 
 
 def _unread(section: str, known: Collection[str]) -> Iterator[ConfigurationError]:
     for name in _set_in(section):
         if name.replace("-", "_") not in known:  # Luigi takes either
+            import difflib  # a night without a mistake needs none
+
             close = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
             yield ConfigurationError(f"[{section}] has no option {name}, which is set: {hint}")
@@ -134,8 +146,10 @@ def _unread(section: str, known: Collection[str]) -> Iterator[ConfigurationError
 
 def _misnamed() -> Iterator[tuple[str, str]]:
     """Sections that nobody is known to read, and the task that each may be meant for."""
-    known = Register.task_names()
-    ours = [name for name in known if _parameters(name)]
+    import difflib
+
+    known = {SECTION, *Register.task_names()}
+    ours = {cls.get_task_family() for cls in _tasks(Declared)}
     for section in _sections():
         if section not in known:
             for close in difflib.get_close_matches(section, ours, 1, _ALIKE):

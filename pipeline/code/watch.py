@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import cache_from_source
 from types import CodeType, ModuleType
@@ -22,21 +21,23 @@ _STANDARD = os.path.dirname(os.__file__) + os.sep
 _SITES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
-@dataclass
 class Note:
     """What a module was loaded from."""
 
-    loader: object
-    """Of this load: loading it anew makes another one."""
-    path: str
-    source: bytes
-    signature: Signature
-    """Taken before the source was read, and that before Python read it: an edit in between counts as one."""
-    noted_at_ns: int
-    is_anew: bool = False
-    """Whether the module had been loaded before: others may hold what it was."""
-    bytecode: CodeType | None = None
-    """What may have run in place of the source; None where it is known to be made of it."""
+    def __init__(
+        self, loader: object, path: str, source: bytes, signature: Signature, noted_at_ns: int
+    ) -> None:
+        self.loader = loader
+        """Of this load: loading it anew makes another one."""
+        self.path = path
+        self.source = source
+        self.signature = signature
+        """Taken before the source was read, and that before Python read it: an edit in between is one."""
+        self.noted_at_ns = noted_at_ns
+        self.is_anew = False
+        """Whether the module had been loaded before: others may hold what it was."""
+        self.bytecode: CodeType | None = None
+        """What may have run in place of the source; None where it is known to be made of it."""
 
     def is_of_other_source(self) -> bool:
         """Whether bytecode ran that this source doesn't give; it is compiled for that, once."""

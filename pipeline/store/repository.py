@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.errors import BlobDamaged, BlobMissing, FormatMismatch, RecordDamaged, StoreUnwritable
-from pipeline.store.aside import discard, in_trash
 from pipeline.store.disk import mode_of
 from pipeline.store.local import LocalStorage
 from pipeline.store.proof import FORMAT, UNREADABLE, is_sound
@@ -107,7 +106,7 @@ class Repository:
 
     def supplant(self, blob: Digest, data: bytes, stamp: str) -> None:
         """Put a blob's bytes in the place of damage, which is kept in the trash; a put makes them durable."""
-        self.storage.supplant(blob_name(blob), data, in_trash(blob_name(blob), stamp))
+        self._supplant(blob_name(blob), data, stamp)
 
     def record(self, task: str, key: Digest) -> Record | None:
         """The newest attempt of an action, or None where it was never made."""
@@ -221,9 +220,14 @@ class Repository:
         created = self.put({"format": FORMAT, **blobs}, stamp)
         damaged = {n: data for n, data in blobs.items() if n not in created and not self._holds(n, data)}
         for name, data in damaged.items():
-            self.storage.supplant(name, data, in_trash(name, stamp))
+            self._supplant(name, data, stamp)
         if damaged:
             self.storage.put(damaged)
+
+    def _supplant(self, name: str, data: bytes, stamp: str) -> None:
+        from pipeline.store.aside import in_trash  # most nights find no damage
+
+        self.storage.supplant(name, data, in_trash(name, stamp))
 
     def _holds(self, name: str, data: bytes) -> bool:
         try:
@@ -243,6 +247,8 @@ class Repository:
             obstructed = [name for name in items if self._is_obstructed(name)]
             if not obstructed:
                 raise
+            from pipeline.store.aside import discard
+
             for name in obstructed:
                 discard(self.storage, name, stamp)
             return self.storage.put(items)
