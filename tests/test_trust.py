@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build import screen
+from pipeline.build import landing, screen
 from pipeline.build.landing import read_whole
 from pipeline.errors import ConfigurationError, DataError, Expired, StoreUnwritable, Untrusted
 from pipeline.release import configured, glance, signed
@@ -200,7 +200,7 @@ def test_a_pipe_or_device_that_never_ends_is_no_landed_file(tmp_path: Path) -> N
 def test_a_landed_file_beyond_all_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     with path.open("wb") as file:
-        file.truncate(unpacking.MAX_FILE_BYTES + 1)  # without a block on the disk
+        file.truncate(landing.MAX_FILE_BYTES + 1)  # without a block on the disk
 
     with pytest.raises(DataError, match=r"has 4294967297 bytes, and files are read whole, up to 4294967296"):
         read_whole(str(path))

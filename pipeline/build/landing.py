@@ -17,10 +17,11 @@ from pipeline.clock import machine_now_ns
 from pipeline.code.signature import Signature, is_racy, of_path, of_status
 from pipeline.errors import ConfigurationError, DataError, MissingData
 from pipeline.values.partition import moment_of
-from pipeline.values.unpacking import MAX_FILE_BYTES
 
 _SLOTS = {"{day}": r"(\d{4}-\d{2}-\d{2})", "{hour}": r"(\d{4}-\d{2}-\d{2}T\d{2})"}
 """What stands for a partition's label in a pattern, and what a label looks like."""
+MAX_FILE_BYTES = 4 << 30
+"""A landed file is read whole: what is larger than this is refused before it is read."""
 
 
 def root() -> Path:

@@ -12,8 +12,6 @@ import re
 import zipfile
 import zlib
 
-MAX_FILE_BYTES = 4 << 30
-"""A landed file is read whole: what is larger than this is refused before it is read."""
 FREE_BYTES = 256 << 20
 """What any file may unpack to, however small it is."""
 RATIO = 200
