@@ -181,6 +181,31 @@ def test_a_wrong_declaration_of_a_task_that_is_needed_is_bad_configuration(shop:
     assert "return a dict of inputs by name" in slumps(shop, expect=40)
 
 
+@pytest.mark.parametrize(
+    ("itself", "told"),
+    [
+        ("Slumps(dates=self.dates, share=self.share)", "Slumps needs itself: Slumps(dates="),
+        ("Slumps(dates=self.dates, share=self.share / 2)", "Slumps needs tasks without end"),
+    ],
+)
+def test_a_task_that_needs_itself_is_bad_configuration(shop: Project, itself: str, told: str) -> None:
+    change(shop, '"sales": Sales(dates=self.dates), "week"', f'"sales": {itself}, "week"')
+
+    said = slumps(shop, expect=40)
+
+    assert told in said
+    assert len(said.splitlines()) == 1
+    assert told in shop.run("headrace", "plan", "Slumps", expect=40)
+
+
+def test_a_map_that_declares_a_window_is_bad_configuration(shop: Project) -> None:
+    change(shop, "    share = luigi", "    window = Window(days=3)\n    share = luigi")
+
+    said = shop.run("headrace", "plan", "Slumps", expect=40)
+
+    assert "Slumps is a Map and declares a window, which nothing would see" in said
+
+
 def test_a_source_whose_files_name_no_day_is_bad_configuration(shop: Project) -> None:
     change(shop, "sales/{day}.csv", "sales/all.csv")
 

@@ -29,6 +29,14 @@ class Map(Dated):
     An input asked for with a window comes as a mapping from day to value. Within, `self.dates` is that day.
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "window" in vars(cls):
+            raise TaskError(
+                f"{cls.__qualname__} is a Map and declares a window, which nothing would see: ask for an "
+                f"input with one, Input(task, window=Window(days=7)), or derive from Merge"
+            )
+
     def build(self, *values: Any, **inputs: Any) -> Any:
         """Make one day's value, of nothing but the inputs and the parameters."""
         raise TaskError(f"{type(self).__qualname__} has no build: write build(self, <its inputs>)")

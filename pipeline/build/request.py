@@ -57,6 +57,11 @@ def require_sound(task: Stage) -> None:
     try:
         for stage in upstream_first(task):
             _require_named(stage.task_family)
+    except RecursionError:
+        raise TaskError(
+            f"{task.task_family} needs tasks without end: does a `requires` name its own task for other "
+            f"dates? Days before are an input's window: Input(task, window=Window(days=7, lag=1))"
+        ) from None
     except Exception as error:
         meaning = messages.meaning(error)
         if meaning is None or meaning is error:

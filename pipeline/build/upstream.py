@@ -8,9 +8,18 @@ from pipeline.build.task import Stage
 from pipeline.errors import TaskError
 
 
-def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]:
-    """A task and all that it needs, each once, inputs before consumers."""
+def upstream_first(
+    task: Stage, seen: set[str] | None = None, consumers: tuple[Stage, ...] = ()
+) -> Iterator[Stage]:
+    """A task and all that it needs, each once, inputs before consumers.
+
+    Raises:
+        TaskError: one of them needs itself.
+    """
     seen = set() if seen is None else seen
+    if task in consumers:
+        chain = " needs ".join(map(str, (*consumers[consumers.index(task) :], task)))
+        raise TaskError(f"{task.task_family} needs itself: {chain}. Take one out of a `requires`")
     if task.task_id in seen:
         return
     seen.add(task.task_id)
@@ -22,5 +31,5 @@ def upstream_first(task: Stage, seen: set[str] | None = None) -> Iterator[Stage]
         told = "declares no dates: write `dates = pipeline.DatesParameter()` in it"
         raise TaskError(f"{type(task).__qualname__} {told}") from error
     for entry in inputs.values():
-        yield from upstream_first(entry.task, seen)
+        yield from upstream_first(entry.task, seen, (*consumers, task))
     yield task
