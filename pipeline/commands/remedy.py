@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 from luigi.task_register import Register
 
@@ -12,6 +13,7 @@ from pipeline.build import session as sessions
 from pipeline.build.action import action_label
 from pipeline.build.command_line import rebuilding
 from pipeline.build.engine import OUTPUTS
+from pipeline.build.upstream import upstream_first
 from pipeline.commands.asking import ranges
 from pipeline.release.inspection import DAMAGED_GENERATION, DAMAGED_VERDICT, LOST_GENERATION, LOST_VERDICT
 from pipeline.store.inspection import (
@@ -31,6 +33,9 @@ from pipeline.store.record import RECORD_PLACE, Record
 from pipeline.store.repository import blob_name
 from pipeline.values.digest import Digest
 from pipeline.values.partition import WHOLE
+
+if TYPE_CHECKING:
+    from pipeline.build.task import Stage
 
 _FROM_COPY = "beyond healing: restore the file from a copy of the store"
 _SERVES = f"{_FROM_COPY}; without one, move it away if it is the newest, and `headrace promote` again"
@@ -86,7 +91,7 @@ class Remedies:
         """What runs have built, by key."""
         self._serving = serving
         records = list(records)
-        self._depths = _depths(records)
+        self._behind: dict[str, float] = {}
         self._newest: dict[str, Record] = {}
         self._released: dict[Digest, Record] = {}
         for record in sorted(records, key=lambda each: str(each.body["started_at"])):
@@ -96,8 +101,16 @@ class Remedies:
     def in_order(self, remedies: Iterable[Remedy]) -> list[Maker]:
         """What builds all of it again, the upstream first: a run checks the values of its own task."""
         makers = [maker for remedy in remedies for maker in remedy.makers]
-        last = len(self._depths) + 1  # of which no record is left: what stands at the end was damaged whole
-        return sorted(makers, key=lambda maker: (self._depths.get(maker[0], last), maker[0]))
+        return sorted(makers, key=lambda maker: (self._tasks_behind(maker), maker[0]))
+
+    def _tasks_behind(self, maker: Maker) -> float:
+        """How many tasks stand behind one, as it is declared: more than behind any of these."""
+        if maker[0] not in self._behind:
+            try:
+                self._behind[maker[0]] = sum(1 for _ in upstream_first(_declared(*maker)))
+            except Exception:  # no task here, or another by now
+                self._behind[maker[0]] = inf
+        return self._behind[maker[0]]
 
     def of(self, finding: Finding) -> Remedy:
         """What a finding means."""
@@ -196,31 +209,20 @@ def commands(makers: Iterable[Maker]) -> list[str]:
 def is_of_this_code(record: Record) -> bool:
     """Whether the code of this checkout made a record's value; so it is taken where that can't be told."""
     recipe = record.recipe
-    texts = dict(recipe["parameters"])
-    if recipe["partition"] != WHOLE:
-        texts["dates"] = recipe["partition"]  # a day, an hour, or the month that a fold has closed
     try:
-        task = Register.get_task_cls(recipe["task"]).from_str_params(texts)
+        task = _declared(recipe["task"], recipe["parameters"], recipe["partition"])
         return bool(task.code(sessions.current()) == recipe["code"])
     except Exception:  # of a task that is none here, or another by now: what its `requires` raises is its own
         return True
 
 
-def _depths(records: Iterable[Record]) -> dict[str, int]:
-    """How many tasks lie above each: who is built first leaves nothing that is lost to those that read it."""
-    above: dict[str, set[str]] = {}
-    for record in records:
-        read = {entry["task"].partition(" ")[0] for entry in record.recipe["inputs"].values()}
-        above.setdefault(record.recipe["task"], set()).update(read - {record.recipe["task"]})
-    depths: dict[str, int] = {}
-
-    def depth(task: str) -> int:
-        if task not in depths:
-            depths[task] = 0  # tasks are no circle; of renamed ones, records may be
-            depths[task] = 1 + max(map(depth, above.get(task, ())), default=0)
-        return depths[task]
-
-    return {task: depth(task) for task in above}
+def _declared(task: str, parameters: Mapping[str, str], partition: str) -> Stage:
+    """The task of this checkout that makes a partition; whatever its class may raise where it is another."""
+    texts = dict(parameters)
+    if partition != WHOLE:
+        texts["dates"] = partition  # a day, an hour, or the month that a fold has closed
+    made: Stage = Register.get_task_cls(task).from_str_params(texts)
+    return made
 
 
 def _version(record: Record) -> str:
