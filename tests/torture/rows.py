@@ -63,7 +63,7 @@ ROWS = (
         "run sweep", "tests.torture.run_sweep",
         "the same for each call that a whole small run makes below its store",
         "{points:,} of {of_points:,} points",
-        ("wrong", "lost", "retries_failed", "unforeseen"), {"points": 300}, 8,
+        ("wrong", "lost", "retries_failed", "unforeseen"), {"points": 4_000}, 8,
     ),
     Row(
         "power", "tests.torture.power",
