@@ -139,7 +139,7 @@ MUTANTS = {
     "claims-hold-nobody-back": """
         from pipeline.build.claim import Claims
 
-        Claims._is_live = lambda self, name: False
+        Claims._holder = lambda self, name: None
     """,
     "losers-keep-their-own": """
         from pipeline.store import repository
