@@ -142,7 +142,7 @@ def test_a_bucket_is_inspected_healed_and_collected(shop: Shed) -> None:
     shop.luigi(*MODEL)
     sales.land(shop.world, "2013-05-02", 99)
     shop.luigi(*MODEL)
-    assert shop.ask(*asked, "--full").count("\n  sound\n") == 2
+    assert shop.ask(*asked, "--full").count("\n  sound") == 2
     storage = open_storage(shop.address)
     [record] = [r for r in Repository(storage).records("Clean") if r.recipe["partition"] == "2013-05-03"]
     blob = blob_name(Digest(record.outputs["value"]["blob"]))
@@ -160,7 +160,7 @@ def test_a_bucket_is_inspected_healed_and_collected(shop: Shed) -> None:
     rules = ("--keep-days", "0", "--grace-days", "0", "--trash-days", "0")
     assert "deleted for good" in shop.ask("gc", *rules, "--execute")
 
-    assert shop.ask(*asked, "--full").count("\n  sound\n") == 2
+    assert shop.ask(*asked, "--full").count("\n  sound") == 2
     assert list(storage.list("trash")) == []
     assert "nothing to do" in shop.luigi(*MODEL)
     assert "server: it answers" in shop.ask("doctor")

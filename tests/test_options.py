@@ -8,7 +8,30 @@ from pathlib import Path
 import pytest
 
 from pipeline.build import options
+from pipeline.build.task import Dated
+from pipeline.errors import TaskError
 from tests.mill import ROOT, Project
+from tests.world import World
+
+TASKS = """
+    import luigi
+    from pipeline import Column, Contract, Map, Source
+
+    class Readings(Source):
+        "What lands."
+        files = "readings/{day}.csv"
+        contract = Contract((Column("name", "string"),))
+
+    class Clean(Map):
+        "The same."
+        floor = luigi.IntParameter(default=0)
+
+        def requires(self):
+            return {"readings": Readings(dates=self.dates)}
+
+        def build(self, readings):
+            return readings
+"""
 
 
 @pytest.fixture
@@ -88,3 +111,15 @@ def test_the_documented_options_are_those_that_there_are() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]+)`)? ?\|", table, re.MULTILINE)
 
     assert dict(rows) == {name: option.default for name, option in options.OPTIONS.items()}
+
+
+def test_a_class_that_could_not_be_made_is_in_nobodys_way(world: World) -> None:
+    """As in a notebook, which keeps the error of a cell, and with it the half-made class."""
+    world.code("lab.tasks", TASKS)
+    world.set("Clean", "floor", "1")
+    world.rows("readings/2013-05-01.csv", [{"name": "a"}])
+    with pytest.raises(TaskError) as kept:
+        type("Clean", (Dated,), {"run": None, "__module__": "notebook"})
+
+    assert len(world.built("lab.tasks.Clean", dates="2013-05-01")) == 2
+    assert kept

@@ -70,7 +70,13 @@ def test_changed_bytes_are_noticed(ours: Signer, trust: Trust, place: int) -> No
 
 
 @pytest.mark.parametrize(
-    "change", [lambda s: s[2:], lambda s: "00" + s[2:], lambda s: "zz" + s[2:], lambda s: ""]
+    "change",
+    [
+        lambda s: s[2:],
+        lambda s: ("11" if s.startswith("00") else "00") + s[2:],
+        lambda s: "zz" + s[2:],
+        lambda s: "",
+    ],
 )
 def test_a_changed_signature_is_noticed(ours: Signer, trust: Trust, change: object) -> None:
     assert callable(change)

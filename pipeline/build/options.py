@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from contextlib import suppress
 
 from luigi.configuration import LuigiTomlParser, get_config
-from luigi.task_register import Register
+from luigi.task_register import Register, TaskClassException
 
 from pipeline.build.declared import Declared
 from pipeline.errors import ConfigurationError
@@ -118,20 +118,15 @@ def wrongs() -> Iterator[ConfigurationError]:
         yield from _unread(section, sorted(known))
 
 
-def _parameters(sections: Collection[str]) -> dict[str, set[str]]:
-    """What our tasks take that sections are named after; of two classes of one name, what either does."""
+def _parameters(names: Collection[str]) -> dict[str, set[str]]:
+    """What those of our tasks take that have one of these names."""
     found: dict[str, set[str]] = {}
-    for cls in _tasks(Declared):
-        if (family := cls.get_task_family()) in sections:
-            found.setdefault(family, set()).update(name for name, _ in cls.get_params())
+    for family in set(Register.task_names()).intersection(names):
+        with suppress(TaskClassException):  # two classes of one name: Luigi says so where it is asked for
+            cls = Register.get_task_cls(family)
+            if issubclass(cls, Declared):
+                found[family] = {name for name, _ in cls.get_params()}
     return found
-
-
-def _tasks(base: type[Any]) -> Iterator[type[Any]]:
-    """The tasks that derive from a class, as far as they are loaded."""
-    for cls in base.__subclasses__():
-        yield cls
-        yield from _tasks(cls)
 
 
 def _unread(section: str, known: Collection[str]) -> Iterator[ConfigurationError]:
@@ -149,7 +144,7 @@ def _misnamed() -> Iterator[tuple[str, str]]:
     import difflib
 
     known = {SECTION, *Register.task_names()}
-    ours = {cls.get_task_family() for cls in _tasks(Declared)}
+    ours = _parameters(known)
     for section in _sections():
         if section not in known:
             for close in difflib.get_close_matches(section, ours, 1, _ALIKE):
