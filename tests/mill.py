@@ -164,3 +164,11 @@ class Mill(Project):
     def train(self, *options: str, expect: int = 0) -> str:
         """The main job."""
         return self.run("luigi", "--module", "tasks", "TrainModel", *options, expect=expect)
+
+
+def configure(project: Project, old: str, new: str) -> None:
+    """Edit a project's configuration: what is replaced must be there."""
+    path = project.folder / "luigi.cfg"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mill import Project
+from tests.mill import Project, configure
 
 DAY = "2026-03-10"
 
@@ -36,13 +36,6 @@ def day(shop: Project) -> Path:
 def change(shop: Project, old: str, new: str) -> None:
     """Edit the shop's module."""
     path = shop.folder / "shop.py"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def configure(shop: Project, old: str, new: str) -> None:
-    path = shop.folder / "luigi.cfg"
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from pipeline.build import options
 from pipeline.build.task import Dated
 from pipeline.errors import TaskError
-from tests.mill import ROOT, Project
+from tests.mill import ROOT, Project, configure
 from tests.world import World
 
 TASKS = """
@@ -37,13 +37,6 @@ TASKS = """
 @pytest.fixture
 def shop(tmp_path: Path) -> Project:
     return Project.example("shop", tmp_path / "shop")
-
-
-def configure(shop: Project, old: str, new: str) -> None:
-    path = shop.folder / "luigi.cfg"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

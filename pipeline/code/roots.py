@@ -12,7 +12,7 @@ from functools import reduce
 from types import ModuleType
 
 from pipeline.code.fingerprint import root_name
-from pipeline.code.places import is_in_library, is_site_directory
+from pipeline.code.places import is_users
 from pipeline.errors import TaskError
 
 _NOT_FOLLOWED = {"pipeline", "luigi"}
@@ -75,4 +75,4 @@ def _is_first_party(module: ModuleType) -> bool:
     if not isinstance(file, str):
         return module.__name__ == "__main__"
     top = module.__name__.partition(".")[0]
-    return not (top in _NOT_FOLLOWED or is_site_directory(file) or is_in_library(file))
+    return top not in _NOT_FOLLOWED and is_users(file)

@@ -14,11 +14,10 @@ from importlib.util import cache_from_source
 from types import CodeType, ModuleType
 
 from pipeline.clock import machine_now_ns
+from pipeline.code.places import is_users
 from pipeline.code.signature import Signature, of_path
 
 _FRAMEWORK = __name__.partition(".")[0]
-_STANDARD = os.path.dirname(os.__file__) + os.sep
-_SITES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 class Note:
@@ -153,6 +152,4 @@ def _loader_of(module: ModuleType) -> object:
 
 def _is_own(name: str, path: str) -> bool:
     """Whether a module may be the user's; what is not, and is reached all the same, is noted late."""
-    if name.partition(".")[0] == _FRAMEWORK or path.startswith(_STANDARD):
-        return False
-    return not any(site in path for site in _SITES)
+    return name.partition(".")[0] != _FRAMEWORK and is_users(path)
